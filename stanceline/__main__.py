@@ -1,0 +1,5 @@
+"""`python -m stanceline`."""
+
+from stanceline.cli import main
+
+main()

@@ -1,0 +1,69 @@
+"""The model card: what a checkpoint is for, what it was made from, how right it is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stanceline.checkpoint import CARD, Manifest
+
+PROVENANCE = (
+    "The labels that Stanceline ships and was developed with were made by language models that followed the codebook, "
+    "not by people. Agreement between such annotators is not human agreement, and a score against such labels is "
+    "agreement with them."
+)
+
+
+def write_card(
+    folder: Path,
+    manifest: Manifest,
+    scores: Mapping[str, float],
+    *,
+    notes: str = "",
+    train_count: int,
+    dev_count: int,
+) -> None:
+    """Writes `README.md` into a checkpoint folder.
+
+    Args:
+        folder: The checkpoint.
+        manifest: Its manifest.
+        scores: f1_macro on dev, a field.
+        notes: Prose on purpose, data and limits, from whoever trained it.
+        train_count: Labelled sentences in training.
+        dev_count: Labelled sentences in dev.
+    """
+    targets = "\n".join(f"- `{t.name}`: {t.description}" for t in manifest.scheme.targets)
+    rows = "\n".join(f"| {name} | {score:.3f} |" for name, score in scores.items())
+    sentiment = "\n- `sentiment`: positive, negative, neutral" if manifest.scheme.sentiment else ""
+    text = f"""---
+license: apache-2.0
+language: en
+library_name: stanceline
+tags: [stance-detection, sentiment, politics]
+---
+
+# {manifest.reference}
+
+Labels each sentence of an article with its stance (favor, against, neutral, none) toward:
+
+{targets}{sentiment}
+
+{notes.strip() or "No notes were given with this training."}
+
+## Training
+
+- started from: `{manifest.base}`
+- {train_count:,} labelled sentences; chosen and calibrated on {dev_count:,} others
+- made on {manifest.created} with {", ".join(f"{name} {number}" for name, number in manifest.versions.items())}
+- settings: `recipe.json`; hashes of all files: `stanceline.json`
+
+{PROVENANCE}
+
+## Scores on dev
+
+Of the stored fp16 weights, computed in fp32. This is the set that the checkpoint was chosen on, so it flatters.
+
+| field | f1_macro |
+| --- | --- |
+{rows}
+"""
+    (folder / CARD).write_text(text, encoding="utf-8")

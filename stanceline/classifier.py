@@ -1,0 +1,204 @@
+"""`StanceClassifier`: articles in, predictions out, in the order of the input and in bounded memory."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from stanceline import checkpoint
+from stanceline.encoding import Window, WindowEncoder, pool_pieces
+from stanceline.errors import CheckpointError
+from stanceline.labels import LabelScheme
+from stanceline.records import Article, FieldPrediction, Prediction, Sentence
+from stanceline.runtime import Engine, Logits, load_engine
+from stanceline.sentences import split_sentences
+
+# Sentences of one article that are packed together at most, and sentences in flight over all articles. Both bound
+# the memory; a longer article is read in blocks that know the sentences before them.
+BLOCK_SENTENCES = 1024
+BUFFER_SENTENCES = 2048
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive sentences of an article, with their windows; what is labelled at once."""
+
+    article: Article
+    sentences: tuple[Sentence, ...]
+    windows: list[Window]
+
+
+class StanceClassifier:
+    """Labels each sentence of an article with its stance toward each target, and its sentiment.
+
+    Use `from_pretrained`; the constructor takes the parts.
+
+    Args:
+        manifest: What the checkpoint says of itself.
+        encoder: Cuts articles into windows.
+        engine: Runs the windows.
+    """
+
+    def __init__(self, manifest: checkpoint.Manifest, encoder: WindowEncoder, engine: Engine) -> None:
+        self.manifest = manifest
+        self.encoder = encoder
+        self.engine = engine
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path | None = None, *, device: str = "auto") -> "StanceClassifier":
+        """Loads a checkpoint.
+
+        Args:
+            model: A folder or a hub name; None is the user's promoted checkpoint, or else the shipped one.
+            device: `auto`, `cpu` (ONNX Runtime, int8), `torch` (fp32 on CPU, the reference), or a torch device
+                such as `cuda`.
+
+        Raises:
+            CheckpointError: It is missing, damaged, or of another format.
+            UsageError: There is no such device.
+        """
+        folder = checkpoint.find_checkpoint(model)
+        manifest = checkpoint.read_manifest(folder)
+        encoder = load_encoder(folder, manifest)
+        return cls(manifest, encoder, load_engine(folder, manifest, encoder, device))
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """The fields that this checkpoint labels."""
+        return self.manifest.scheme
+
+    def classify_text(self, text: str, *, title: str = "") -> list[Prediction]:
+        """Labels the sentences of one text."""
+        return list(self.classify([Article(article_id="text", text=text, title=title)]))
+
+    def classify(self, articles: Iterable[Article]) -> Iterator[Prediction]:
+        """Labels the sentences of each article, in order.
+
+        A sentence's labels depend on its article alone, not on the other articles or on how many there are.
+
+        Args:
+            articles: Any number; they are taken as they are needed.
+
+        Yields:
+            One prediction a sentence.
+        """
+        blocks = ((article, block) for article in articles for block in self.blocks(article))
+        for _, predictions in self.label(blocks):
+            yield from predictions
+
+    def blocks(self, article: Article, skip: int = 0) -> Iterator[Block]:
+        """Cuts an article into blocks of at most `BLOCK_SENTENCES`, lazily; an article without a sentence has none.
+
+        Args:
+            article: What to cut.
+            skip: Blocks at the beginning that are not wanted; those behind them are the same as without it.
+        """
+        sentences = iter(article.sentences if article.sentences is not None else split_sentences(article.text or ""))
+        title = self.encoder.title_ids(article.title)
+        overlap = self.encoder.config.overlap
+        before: list[list[int]] = []
+        number = 0
+        while block := tuple(islice(sentences, BLOCK_SENTENCES)):
+            number += 1
+            if number <= skip:
+                tail = block[len(block) - overlap :] if overlap and number == skip else ()
+                before = self.encoder.tokenize([sentence.text for sentence in tail])
+                continue
+            ids = self.encoder.tokenize([sentence.text for sentence in block])
+            # A title that is also the first sentence is not read twice.
+            shown = () if number == 1 and block[0].text == article.title else title
+            yield Block(article, block, self.encoder.windows(ids, shown, related=article.related, before=before))
+            before = ids[len(ids) - overlap :] if overlap else []
+
+    def label(self, blocks: Iterable[tuple[K, Block]]) -> Iterator[tuple[K, list[Prediction]]]:
+        """Labels blocks, in order; the key beside each is handed back with its predictions.
+
+        The engine works on one buffer of blocks while the next one is read and cut.
+        """
+        running: tuple[list[tuple[K, Block]], Iterator[Logits]] | None = None
+        for buffer in _buffers(blocks):
+            started = self.engine.run([window for _, block in buffer for window in block.windows])
+            if running is not None:
+                yield from self._predictions(*running)
+            running = buffer, started
+        if running is not None:
+            yield from self._predictions(*running)
+
+    def _predictions(
+        self, buffer: Sequence[tuple[K, Block]], logits: Iterator[Logits]
+    ) -> Iterator[tuple[K, list[Prediction]]]:
+        for key, block in buffer:
+            results = list(islice(logits, len(block.windows)))
+            yield key, self._predict(block, results) if results else []
+
+    def _predict(self, block: Block, results: Sequence[Logits]) -> list[Prediction]:
+        probabilities = []
+        for place, field in enumerate(self.scheme.fields):
+            scores = pool_pieces(block.windows, [result[place] for result in results], len(block.sentences))
+            probabilities.append(softmax(scores / self.manifest.calibration.temperatures[field.name]))
+        return [
+            self._prediction(block.article, sentence, [p[row] for p in probabilities])
+            for row, sentence in enumerate(block.sentences)
+        ]
+
+    def _prediction(self, article: Article, sentence: Sentence, rows: Sequence[NDArray[np.float64]]) -> Prediction:
+        fields = {}
+        for field, row in zip(self.scheme.fields, rows, strict=True):
+            best = int(row.argmax())
+            named = dict(zip(field.labels, map(float, row), strict=True))
+            fields[field.name] = FieldPrediction(field.labels[best], float(row[best]), named)
+        return Prediction(
+            article_id=article.article_id,
+            sentence_index=sentence.index,
+            text=sentence.text,
+            fields=fields,
+            checkpoint=self.manifest.reference,
+            title=article.title,
+            source=article.source,
+            date=article.date,
+            start=sentence.start,
+            end=sentence.end,
+            extra=article.extra,
+        )
+
+
+def _buffers(blocks: Iterable[tuple[K, Block]]) -> Iterator[list[tuple[K, Block]]]:
+    """Blocks in lists that hold about `BUFFER_SENTENCES`."""
+    buffer: list[tuple[K, Block]] = []
+    buffered = 0
+    for keyed in blocks:
+        buffer.append(keyed)
+        # An empty block counts too: a million unreadable inputs in a row must not wait in memory.
+        buffered += max(1, len(keyed[1].sentences))
+        if buffered >= BUFFER_SENTENCES:
+            yield buffer
+            buffer, buffered = [], 0
+    if buffer:
+        yield buffer
+
+
+def load_encoder(folder: Path, manifest: checkpoint.Manifest) -> WindowEncoder:
+    """The tokenizer of a checkpoint, verified, with its window shape.
+
+    Raises:
+        CheckpointError: The tokenizer is damaged.
+    """
+    checkpoint.verify(folder, manifest, (checkpoint.TOKENIZER,))
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / checkpoint.TOKENIZER))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise CheckpointError(f"{folder / checkpoint.TOKENIZER}: cannot be read: {error}") from error
+    return WindowEncoder(tokenizer, manifest.special, manifest.model)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities over the last axis."""
+    shifted = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(-1, keepdims=True))

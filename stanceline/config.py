@@ -1,0 +1,150 @@
+"""Frozen settings, one dataclass a stage, read from TOML that refuses unknown keys."""
+
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from stanceline.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The shape of the model; stored in the checkpoint."""
+
+    context: Literal["window", "none"] = "window"  # a packed window of the article, or each sentence alone
+    max_length: int = 320  # tokens of a window, special tokens included
+    overlap: int = 1  # sentences before a window's own that it reads again, as context
+    title_length: int = 48  # tokens of the title that stand before a window; 0 leaves it out
+    pooling: Literal["mean", "attention"] = "mean"  # of a sentence's own token states
+    dropout: float = 0.1  # before and inside the heads, while training
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerConfig:
+    """AdamW with warm-up and linear decay."""
+
+    learning_rate: float = 1e-4  # of the encoder's top layer
+    head_learning_rate: float = 5e-4  # of the heads
+    layer_decay: float = 1.0  # factor from a layer to the one below it
+    weight_decay: float = 0.01
+    warmup: float = 0.1  # fraction of the steps
+    max_grad_norm: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """Cross-entropy summed over the fields; a missing label is masked out."""
+
+    label_smoothing: float = 0.05
+    class_weight_power: float = 0.3  # weight of a class = (mean count / count) ** power; 0 = all equal
+    distillation: float = 0.0  # weight of the cross-entropy to the starting checkpoint's probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """Random cuts of the articles, so that a sentence is learned with much and with little context."""
+
+    cut_probability: float = 0.5  # share of the articles that are cut at random places
+    drop_title_probability: float = 0.3  # among those
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a checkpoint is trained. `stanceline train --recipe FILE` reads it, flags override it."""
+
+    epochs: float = 4.0
+    batch_sentences: int = 32  # labelled sentences an optimizer step
+    batch_tokens: int = 1500  # padded tokens a forward pass at most
+    seed: int = 0
+    patience: int = 0  # evaluations without gain before training stops; 0 = never
+    evaluations_per_epoch: int = 1
+    dev_fraction: float = 0.1  # of the articles, where no dev labels are given
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+def from_mapping(cls: type[T], data: Mapping[str, Any], where: str) -> T:
+    """A dataclass from a mapping of the same shape.
+
+    Raises:
+        ConfigError: A key is unknown (the nearest known one is named) or a value is of the wrong type.
+    """
+    hints = typing.get_type_hints(cls)
+    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+            raise ConfigError(f"{where}: unknown key {key!r}; {hint}")
+        values[key] = _checked(hints[key], value, f"{where}: {key}")
+    return cls(**values)
+
+
+def _checked(hint: Any, value: Any, where: str) -> Any:
+    if is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where} must be a table")
+        return from_mapping(typing.cast(type, hint), value, where)
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        if value not in typing.get_args(hint):
+            raise ConfigError(f"{where} is {value!r}; use one of {', '.join(map(repr, typing.get_args(hint)))}")
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in typing.get_args(hint):
+            return None
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
+        raise ConfigError(f"{where} is {value!r}, expected {hint.__name__}")
+    return value
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a mapping.
+
+    Raises:
+        ConfigError: It is not there or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
+
+
+def read_recipe(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Defaults < file < flags.
+
+    Args:
+        path: A TOML file, or None for the defaults.
+        overrides: Dotted keys such as `optimizer.learning_rate`; a value of None is no override.
+
+    Raises:
+        ConfigError: The file or a key is wrong.
+    """
+    data = read_toml(path) if path else {}
+    for key, value in (overrides or {}).items():
+        if value is None:
+            continue
+        table = data
+        *parents, last = key.split(".")
+        for parent in parents:
+            table = table.setdefault(parent, {})
+        table[last] = value
+    return from_mapping(Recipe, data, str(path) if path else "flags")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config dataclass as plain JSON."""
+    return asdict(config)

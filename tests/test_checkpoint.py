@@ -1,0 +1,139 @@
+"""A checkpoint describes itself, and one that cannot be trusted is refused by name."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stanceline import checkpoint
+from stanceline.checkpoint import find_checkpoint, read_manifest, staging_folder, write_manifest
+from stanceline.classifier import StanceClassifier
+from stanceline.errors import CheckpointError, OutputError
+from stanceline.labels import LabelScheme
+
+
+@pytest.fixture
+def copied(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "copied"
+    shutil.copytree(tiny_checkpoint, folder)
+    return folder
+
+
+def rewrite(folder: Path, **changes) -> None:
+    path = folder / checkpoint.MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def refusal(folder: Path, device: str = "cpu") -> str:
+    with pytest.raises(CheckpointError) as caught:
+        StanceClassifier.from_pretrained(folder, device=device)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert folder.name in message
+    return message
+
+
+def test_the_manifest_survives_writing_and_reading(copied: Path):
+    manifest = read_manifest(copied)
+    assert write_manifest(copied, manifest) == manifest == read_manifest(copied)
+
+
+def test_a_checkpoint_holds_safetensors_onnx_json_and_its_card_only(tiny_checkpoint: Path):
+    assert {path.suffix for path in tiny_checkpoint.iterdir()} == {".safetensors", ".onnx", ".json", ".md"}
+
+
+def test_the_encoder_loads_with_plain_transformers(tiny_checkpoint: Path):
+    from transformers import AutoModel, AutoTokenizer
+
+    model, tokenizer = AutoModel.from_pretrained(tiny_checkpoint), AutoTokenizer.from_pretrained(tiny_checkpoint)
+    states = model(**tokenizer("A charter of security.", return_tensors="pt")).last_hidden_state
+    assert states.shape[-1] == model.config.hidden_size
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path):
+    assert "no such checkpoint folder" in refusal(tmp_path / "nowhere")
+
+
+def test_a_folder_without_manifest_is_refused(tmp_path: Path):
+    assert "stanceline.json is missing" in refusal(tmp_path)
+
+
+def test_a_pickle_is_refused_before_anything_is_read(copied: Path):
+    (copied / "pytorch_model.bin").write_bytes(b"")
+    assert "pickle" in refusal(copied)
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        (checkpoint.ONNX_INT8, "cpu"),
+        (checkpoint.TOKENIZER, "cpu"),
+        (checkpoint.ENCODER_WEIGHTS, "torch"),
+        (checkpoint.HEADS_WEIGHTS, "torch"),
+    ],
+)
+def test_a_truncated_file_is_refused_by_name(copied: Path, name: str, device: str):
+    path = copied / name
+    path.write_bytes(path.read_bytes()[:-100])
+    assert f"{name}: damaged" in refusal(copied, device)
+
+
+def test_a_missing_file_is_refused_by_name(copied: Path):
+    (copied / checkpoint.HEADS_WEIGHTS).unlink()
+    assert f"{checkpoint.HEADS_WEIGHTS} is missing" in refusal(copied)
+
+
+def test_another_label_order_is_refused(copied: Path):
+    fields = json.loads((copied / checkpoint.MANIFEST).read_text())["fields"]
+    rewrite(copied, fields={**fields, "sentiment": ["negative", "positive", "neutral"]})
+    assert "in that order" in refusal(copied)
+
+
+def test_another_format_is_refused(copied: Path):
+    rewrite(copied, format=99)
+    assert "format 99" in refusal(copied)
+
+
+def test_a_manifest_that_is_not_json_is_refused(copied: Path):
+    (copied / checkpoint.MANIFEST).write_text("{")
+    assert "damaged" in refusal(copied)
+
+
+def test_the_hash_changes_with_what_decides_a_prediction(copied: Path):
+    before = read_manifest(copied).hash
+    temperatures = dict(read_manifest(copied).calibration.temperatures)
+    rewrite(copied, temperatures={name: value + 0.1 for name, value in temperatures.items()})
+    assert read_manifest(copied).hash != before
+
+
+def test_the_hash_does_not_change_with_the_card(copied: Path):
+    before = read_manifest(copied).hash
+    (copied / checkpoint.CARD).write_text("another card")
+    assert write_manifest(copied, read_manifest(copied)).hash == before
+
+
+def test_a_named_checkpoint_wins_over_the_promoted_one_and_that_over_the_shipped(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STANCELINE_HOME", str(tmp_path))
+    assert find_checkpoint() == checkpoint.shipped_folder("default")
+    (tmp_path / "default-checkpoint").write_text(str(tiny_checkpoint))
+    assert find_checkpoint() == tiny_checkpoint
+    assert find_checkpoint(tmp_path) == tmp_path
+
+
+def test_a_promoted_checkpoint_that_is_gone_is_no_silent_fallback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STANCELINE_HOME", str(tmp_path))
+    (tmp_path / "default-checkpoint").write_text(str(tmp_path / "gone"))
+    with pytest.raises(CheckpointError, match="is gone"):
+        find_checkpoint()
+
+
+def test_an_existing_output_is_never_overwritten(copied: Path):
+    with pytest.raises(OutputError, match="exists already"):
+        staging_folder(copied)
+
+
+def test_the_scheme_keeps_its_order(tiny_checkpoint: Path, seed_scheme: LabelScheme):
+    assert read_manifest(tiny_checkpoint).scheme == seed_scheme
