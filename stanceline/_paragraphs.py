@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 # Lines are looked at in windows of about this many characters, so that a text of any length needs little memory.
 _WINDOW = 100_000
@@ -12,7 +13,9 @@ _BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 _BULLET = re.compile(r"[-–—*•▪◦‣●■·]\s")
 _NUMBER = re.compile(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]\s")
 _SPEAKER = re.compile(r"(?:[QA]|[A-Z][A-Z.’' -]{2,40})[:.]\s")
-_ONLY_A_PREFIX = re.compile(r"(?:(?:[QA]|[A-Z][A-Z.’' -]{2,40}):|[-–—*•▪◦‣●■·]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)])")
+_ONLY_A_PREFIX = re.compile(
+    r"(?:(?:[QA]|[A-Z][A-Z.’' -]{2,40}):|[-–—*•▪◦‣●■·]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)])"
+)
 _ENDED = re.compile(r"[.!?…:;。！？]['\"’”»)\]*_]*$")
 _ENDED_BY_A_TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Gen|Sen|MR|MRS|MS|DR|GEN|SEN)\.$")
 # A line that ends in one of these goes on in the next.
@@ -82,7 +85,7 @@ def _wrap_width(text: str, window: Sequence[Sequence[_Line]]) -> int:
     breaks = full = lower = 0
     for block in window:
         block_width = max(end - start for start, end in block)
-        for line, following in zip(block, block[1:], strict=False):
+        for line, following in pairwise(block):
             breaks += 1
             full += _is_full(text, line, following, block_width)
             lower += text[following[0]].islower()
@@ -100,7 +103,7 @@ def _paragraphs_of(text: str, block: Sequence[_Line], width: int) -> Iterator[tu
     if width and len(block) > 2:
         width = max(end - start for start, end in block)
     start = 0  # index of the paragraph's first line
-    for i, (line, following) in enumerate(zip(block, block[1:], strict=False)):
+    for i, (line, following) in enumerate(pairwise(block)):
         lower_case_style = text[block[start][0]].islower()
         if not _goes_on(text, line, following, width, lower_case_style):
             yield block[start][0], line[1]

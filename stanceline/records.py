@@ -1,6 +1,6 @@
 """The things that flow through the program: articles, sentences, examples, predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ class Sentence:
     text: str
     start: int | None = None
     end: int | None = None
+    extra: Mapping[str, Any] | None = None  # the row's other columns, where each sentence was a row of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,29 @@ class Article:
 
     article_id: str
     text: str | None = None
-    sentences: tuple[Sentence, ...] | None = None
+    sentences: Iterable[Sentence] | None = None  # can be iterated again and again; a huge file's are split on the way
     title: str = ""
     source: str = ""
     date: str = ""
     related: bool = True  # False: the sentences are separate items, read without context
     extra: Mapping[str, Any] = field(default_factory=dict)  # the input's other columns
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An input, or a part of one, that could not be read as an article and was left out."""
+
+    article_id: str  # "" where there is none yet
+    place: str  # the file, with row or line
+    reason: str  # what is wrong, and what to do
+
+    def to_row(self) -> dict[str, str]:
+        """The rejection as a flat row."""
+        return {"article_id": self.article_id, "place": self.place, "reason": self.reason}
+
+    def __str__(self) -> str:
+        """One line: where, what, and what to do."""
+        return f"{self.place}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ boundaries are taken back (datelines, numbered items, `U.S. Army`, a question wi
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import sentencex
 
@@ -16,10 +16,12 @@ from stanceline.records import Sentence
 _LONGEST_TITLE = 250  # characters
 _PIECE = 5_000  # characters of a paragraph segmented at once: sentencex is quadratic where there are no spaces
 _MARGIN = 500  # a boundary nearer to a piece's end is decided with the next piece
+_STREAMED = 2_000_000  # characters of a stream that are split at once
+_HELD_BACK = 20_000  # characters of those that are split again with what follows
 _REACH = 200  # characters around a boundary that decide about it
 
 _OPENERS = "\"“„«‘'([*_"
-_MASK = str.maketrans(dict.fromkeys("\"“”„«»‘()[]*\n\r\x0b\x0c\x85\u2028\u2029", " "))
+_MASK = str.maketrans(dict.fromkeys('"“”„«»‘()[]*\n\r\x0b\x0c\x85\u2028\u2029', " "))
 _APOSTROPHE_AT_A_WORD_EDGE = re.compile(r"(?<![^\W_])['’]|['’](?![^\W_])")
 _OPENERS_BEFORE_CUT = re.compile(rf"\s[{re.escape(_OPENERS)}]+\s*$")
 
@@ -41,12 +43,12 @@ _STARTERS = frozenset(
 )
 _ITEM_NUMBER = re.compile(r"\W{0,2}(?:\d{1,3}(?:\.\d{1,3})*|[ivxIVX]{1,5}|[A-Za-z])(?: ?(?:bis|ter|quater))?[.)]+")
 _BEFORE_NAME = frozenset(
-    "mr mrs ms dr drs messrs mme mlle gen lt maj col capt sgt cpl cmdr adm brig sen rep gov amb prof rev hon pres supt msgr "
-    "st ft mt h.e vs".split()
+    "mr mrs ms dr drs messrs mme mlle gen lt maj col capt sgt cpl cmdr adm brig sen rep gov amb prof rev hon pres supt "
+    "msgr st ft mt h.e vs".split()
 )
 _BEFORE_NUMBER = frozenset(
-    "no nos art arts para paras p pp sec secs chap chaps ch vol vols res doc docs fig figs pv add rev approx est ca cf pt "
-    "op tel jan feb mar apr jun jul aug sep sept oct nov dec".split()
+    "no nos art arts para paras p pp sec secs chap chaps ch vol vols res doc docs fig figs pv add rev approx est ca cf "
+    "pt op tel jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
 _NUMBER = re.compile(r"\W{0,2}(?:\d{1,3}(?:\.\d{1,3})*|[ivxIVX]{1,5}|[A-Za-z])(?: ?(?:bis|ter|quater))?[.)]+")
 _TITLE = re.compile(
@@ -77,6 +79,7 @@ _AGENCY = r"(?:/[A-Z][^/\n]{1,40}/|\([A-Z][^)\n]{1,40}\))"
 _PLACE = r"[A-Z][\w’'-]+(?:[ ,/.]{1,2}[A-Z][\w’'.-]*){0,4}"
 # `MOSCOW, May 17. /TASS/.`, `GORI. August 13.`, `Beijing, 5 March (Xinhua).`
 _DATELINE = re.compile(rf"{_PLACE}[,.]\s(?:{_DATE}[,.]?(?:\s{_AGENCY}\.?)?|{_AGENCY}\.?)\s(?:[-–—]+\s)?|{_AGENCY}\.\s")
+_MARKDOWN = re.compile(r"^(?:#+\s+)?(\*\*|__|\*|_|)(.*?)\1(?:\s+#+)?$", re.DOTALL)  # a heading, or emphasis all over
 _HEADLINE_END = re.compile(r"[\w'\"’”»)%]$")
 
 
@@ -92,6 +95,34 @@ def split_sentences(text: str) -> Iterator[Sentence]:
             index += 1
 
 
+def split_stream(chunks: Iterable[str]) -> Iterator[Sentence]:
+    """Like `split_sentences`, for a text too long to be held: it comes in chunks, cut anywhere.
+
+    Sentences are the same, save that lines wrapped at a fixed width are recognised from other surroundings.
+    """
+    buffer, offset, index, enough = "", 0, 0, _STREAMED
+    for chunk in chunks:
+        buffer += chunk
+        if len(buffer) < enough:
+            continue
+        cut = 0
+        for sentence in split_sentences(buffer):
+            if sentence.end is None or sentence.end > len(buffer) - _HELD_BACK:
+                break
+            yield _moved(sentence, index, offset)
+            cut, index = sentence.end, index + 1
+        buffer, offset = buffer[cut:], offset + cut
+        enough = max(_STREAMED, 2 * len(buffer))
+    for sentence in split_sentences(buffer):
+        yield _moved(sentence, index, offset)
+        index += 1
+
+
+def _moved(sentence: Sentence, index: int, offset: int) -> Sentence:
+    start = offset + (sentence.start or 0)
+    return Sentence(index, sentence.text, start, start + len(sentence.text))
+
+
 def title_of(text: str) -> str:
     """The first line where it looks like a title, without Markdown's marks, else "".
 
@@ -102,7 +133,7 @@ def title_of(text: str) -> str:
     if first is None or second is None or first[1] - first[0] > _LONGEST_TITLE:
         return ""
     line = text[first[0] : first[1]]
-    title = line.lstrip("#").strip().strip("*_").strip()
+    title = _MARKDOWN.sub(r"\2", line)
     ends_open = re.search(r"[,;:]$", title)
     full_stop = re.search(r"\.['\"’”»)]*$", title) and not _ACRONYM.fullmatch(_last_word(title))
     return "" if ends_open or full_stop or "\n" in line else title

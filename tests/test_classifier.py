@@ -11,8 +11,8 @@ from stanceline.classifier import StanceClassifier
 from stanceline.records import Article, Prediction, Sentence
 
 TEXT = (
-    "Envoys gather in Lusaka\n\nLUSAKA, June 3. Ministers of nine states will meet here on Thursday to discuss a charter of "
-    "restraint. The hosts called it overdue. Nobody from the alliance has said whether it will come."
+    "Envoys gather in Lusaka\n\nLUSAKA, June 3. Ministers of nine states will meet here on Thursday to discuss a "
+    "charter of restraint. The hosts called it overdue. Nobody from the alliance has said whether it will come."
 )
 
 

@@ -1,0 +1,157 @@
+"""The files that INPUT arguments name: files, folders, patterns and `-`, found before any work begins."""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stanceline._files import COMPRESSED
+from stanceline.errors import InputError
+
+Kind = Literal["text", "html", "jsonl", "csv", "parquet"]
+
+KINDS: dict[str, Kind] = {
+    ".txt": "text",
+    ".md": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".jsonl": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+# Kinds of file that may well hold articles, but that are not read: each is reported, other kinds are passed over.
+NOT_READ = frozenset({".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".json", ".xml", ".tsv", ".xls", ".xlsx"})
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to read."""
+
+    path: Path
+    file_id: str  # its path relative to the INPUT argument
+    kind: Kind | None  # None: not readable, to be reported
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What one INPUT argument stands for."""
+
+    root: Path  # a folder, or a file
+    files: tuple[Path, ...] | None  # None: a folder, to be walked
+
+
+def kind_of(path: Path) -> Kind | None:
+    """The kind of file by its suffix, behind which .gz or .zst may stand; None where it is none of ours."""
+    suffix = path.suffix.lower()
+    if suffix in COMPRESSED:
+        inner = KINDS.get(Path(path.stem).suffix.lower())
+        return None if inner == "parquet" else inner
+    return KINDS.get(suffix)
+
+
+class Inputs:
+    """The files that the INPUT arguments name, in the order of the arguments; folders sorted, and walked lazily.
+
+    Args:
+        inputs: Files, folders, patterns with * ? or [ that no file has as its name, and at most one `-`.
+
+    Raises:
+        InputError: One does not exist, matches nothing, or is a folder without anything readable.
+    """
+
+    def __init__(self, inputs: Sequence[str]) -> None:
+        if not inputs:
+            raise InputError("no input was given; name files or folders, or - for standard input")
+        if list(inputs).count(STDIN) > 1:
+            raise InputError("- stands for standard input, which can be read only once; name it once")
+        names = Counter(Path(name).name for name in inputs)
+        self._sources = [(name, _source(name)) for name in inputs]
+        self._doubled_names = {name for name, count in names.items() if count > 1}
+        for name, source in self._sources:
+            if (
+                source
+                and source.files != (source.root,)
+                and not any(file.kind for file in self._files_of(name, source))
+            ):
+                raise InputError(f"{name}: {_nothing_usable(self._files_of(name, source))}")
+
+    def __iter__(self) -> Iterator[InputFile | None]:
+        """Each file; None stands for standard input."""
+        for name, source in self._sources:
+            if source is None:
+                yield None
+            else:
+                yield from self._files_of(name, source)
+
+    def named_tables(self) -> Iterator[InputFile]:
+        """The tables that are arguments themselves."""
+        for name, source in self._sources:
+            if source and source.files:
+                yield from (f for f in self._files_of(name, source) if f.kind in ("jsonl", "csv", "parquet"))
+
+    def _files_of(self, name: str, source: _Source) -> Iterator[InputFile]:
+        if source.files == (source.root,):
+            # Two arguments `a/x.txt b/x.txt` need two ids.
+            file_id = Path(name).as_posix() if source.root.name in self._doubled_names else source.root.name
+            suffix = source.root.suffix.lower()
+            is_other = suffix in NOT_READ or suffix in COMPRESSED or suffix in KINDS
+            yield InputFile(source.root, file_id, kind_of(source.root) or (None if is_other else "text"))
+            return
+        for top in source.files or (source.root,):
+            for path in _walk(top) if top.is_dir() else (top,):
+                if (file := _as_input(path, source.root)) is not None:
+                    yield file
+
+
+def _source(name: str) -> _Source | None:
+    """What the argument stands for; None for standard input."""
+    if name == STDIN:
+        return None
+    path = Path(name)
+    if path.is_dir():
+        return _Source(path, None)
+    if path.exists():
+        return _Source(path, (path,))
+    if not glob.has_magic(name):
+        raise InputError(f"{name}: does not exist; check the path")
+    found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    if not found:
+        raise InputError(f"{name}: matches no file; check the pattern")
+    fixed = []  # the parts before the first that is a pattern
+    for part in path.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        fixed.append(part)
+    return _Source(Path(*fixed), tuple(map(Path, found)))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The files below the folder, sorted within each folder, and folders that cannot be listed; no hidden ones."""
+    errors: list[OSError] = []
+    for top, folders, files in os.walk(folder, onerror=errors.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(top, name) for name in sorted(files) if not name.startswith("."))
+        while errors:
+            yield Path(errors.pop().filename)
+    yield from (Path(error.filename) for error in errors)
+
+
+def _as_input(path: Path, root: Path) -> InputFile | None:
+    """A file of a folder or pattern; None where it is of a kind that holds no articles."""
+    kind = kind_of(path)
+    if path.name.endswith(".rejected.jsonl"):  # what an earlier run left out
+        return None
+    if kind is None and path.suffix.lower() not in NOT_READ and not path.is_dir():
+        return None
+    return InputFile(path, path.relative_to(root).as_posix(), kind)
+
+
+def _nothing_usable(files: Iterator[InputFile]) -> str:
+    others = Counter(file.path.suffix.lower() for file in files)
+    seen = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(3))
+    readable = " ".join(KINDS)
+    return f"holds no article; files are read that end in {readable}" + (f" (there are {seen})" if seen else "")
