@@ -26,6 +26,7 @@ _BATCH_ROWS = 1024  # rows of a Parquet file that are held at once
 # With errors="surrogateescape", a byte that is not UTF-8 becomes one of these; a broken JSON escape gives the others.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}(\.0*)?")
+_LARGEST_INDEX = 10**9 - 1
 _NO_TEXT_COLUMN = "has no column 'text' or 'sentences', but {found}; rename the column that holds the text"
 
 
@@ -237,7 +238,8 @@ def _problem(cells: Mapping[str, Any]) -> str | None:
 
 
 def _whole(row: Row, article_id: str, columns: Sequence[str]) -> Article:
-    split = _as_list(row.cells.get("sentences"))
+    sentences = row.cells.get("sentences")
+    split = _as_list(sentences) if _is_given(sentences) else None
     return Article(
         article_id=article_id,
         text=row.cells["text"] if split is None else None,
@@ -279,11 +281,11 @@ def _is_given(value: Any) -> bool:
 
 def _is_index(value: Any) -> bool:
     """Whether the cell is a whole number from 0; a column with gaps holds it as 3.0, CSV as a string."""
-    if isinstance(value, float):
-        return value.is_integer() and value >= 0
     if isinstance(value, str):
         return bool(_WHOLE_NUMBER.fullmatch(value))
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= _LARGEST_INDEX and float(value).is_integer()
 
 
 def _is_broken(text: str) -> bool:

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stanceline.checkpoint import CARD, Manifest
+from stanceline.errors import CheckpointError
+
+# What an evaluation wrote stands between these, so that the next one replaces it.
+_BEGIN, _END = "<!-- evaluation: written by `stanceline evaluate --card` -->", "<!-- end of evaluation -->"
 
 PROVENANCE = (
     "The labels that Stanceline ships and was developed with were made by language models that followed the codebook, "
@@ -35,8 +39,6 @@ def write_card(
     rows = "\n".join(f"| {name} | {score:.3f} |" for name, score in scores.items())
     sentiment = "\n- `sentiment`: positive, negative, neutral" if manifest.scheme.sentiment else ""
     text = f"""---
-license: apache-2.0
-language: en
 library_name: stanceline
 tags: [stance-detection, sentiment, politics]
 ---
@@ -67,3 +69,21 @@ Of the stored fp16 weights, computed in fp32. This is the set that the checkpoin
 {rows}
 """
     (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def replace_evaluation(folder: Path, section: str) -> Path:
+    """Puts the section of an evaluation into a card, in the place of an earlier one or else at the end.
+
+    Raises:
+        CheckpointError: The checkpoint has no card.
+    """
+    path = folder / CARD
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CheckpointError(f"{path}: the card cannot be read: {error.strerror}") from error
+    before, begin, rest = text.partition(_BEGIN)
+    after = rest.partition(_END)[2] if begin else ""
+    section = f"{_BEGIN}\n\n{section.strip()}\n\n{_END}"
+    path.write_text(f"{before.rstrip()}\n\n{section}\n{after.lstrip()}", encoding="utf-8")
+    return path

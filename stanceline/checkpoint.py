@@ -12,6 +12,7 @@ README.md             the model card
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -32,12 +33,13 @@ ENCODER_CONFIG = "config.json"
 ENCODER_WEIGHTS = "model.safetensors"
 HEADS_WEIGHTS = "heads.safetensors"
 TOKENIZER = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
 ONNX_INT8 = "model.int8.onnx"
 RECIPE = "recipe.json"
 CARD = "README.md"
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
-_HASHED = (ENCODER_CONFIG, ENCODER_WEIGHTS, HEADS_WEIGHTS, TOKENIZER, ONNX_INT8, RECIPE)
+_HASHED = (ENCODER_CONFIG, ENCODER_WEIGHTS, HEADS_WEIGHTS, TOKENIZER, TOKENIZER_CONFIG, ONNX_INT8, RECIPE)
 _REQUIRED = (ENCODER_CONFIG, ENCODER_WEIGHTS, HEADS_WEIGHTS, TOKENIZER)
 
 
@@ -70,6 +72,7 @@ class Manifest:
             "files": {name: self.files[name] for name in sorted(self.files) if name != RECIPE},
             "scheme": self.scheme.to_dict(),
             "model": to_dict(self.model),
+            "special_tokens": to_dict(self.special),
             "temperatures": dict(self.calibration.temperatures),
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
@@ -133,7 +136,7 @@ def read_manifest(folder: Path) -> Manifest:
             scheme=LabelScheme.from_dict(data),
             model=from_mapping(ModelConfig, data["model"], str(path)),
             special=SpecialTokens(**data["special_tokens"]),
-            calibration=Calibration(data["temperatures"], data["dev_confusion"]),
+            calibration=Calibration(_checked_temperatures(data), data["dev_confusion"]),
             created=data["created"],
             base=data["base"],
             versions=data["versions"],
@@ -147,6 +150,15 @@ def read_manifest(folder: Path) -> Manifest:
         if name not in manifest.files or not (folder / name).exists():
             raise CheckpointError(f"{folder}: {name} is missing; get the checkpoint again")
     return manifest
+
+
+def _checked_temperatures(data: Mapping[str, Any]) -> dict[str, float]:
+    """The temperature of each field; a ValueError where it is none to divide by."""
+    temperatures = {name: data["temperatures"][name] for name in data["fields"]}
+    for name, value in temperatures.items():
+        if not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise ValueError(f"the temperature of {name} is {value!r}")
+    return temperatures
 
 
 def verify(folder: Path, manifest: Manifest, names: tuple[str, ...]) -> None:
@@ -182,13 +194,18 @@ def data_folder() -> Path:
     return Path(home) if home else Path(platformdirs.user_data_dir("stanceline"))
 
 
+def pointer_file() -> Path:
+    """The file that names the promoted checkpoint's folder; without it the shipped one is used."""
+    return data_folder() / "default-checkpoint"
+
+
 def promoted_folder() -> Path | None:
     """The checkpoint that this user promoted, if any.
 
     Raises:
         CheckpointError: The pointer leads nowhere.
     """
-    pointer = data_folder() / "default-checkpoint"
+    pointer = pointer_file()
     if not pointer.exists():
         return None
     folder = Path(pointer.read_text(encoding="utf-8").strip())
@@ -214,12 +231,49 @@ def find_checkpoint(model: str | Path | None = None) -> Path:
     if folder.exists() or str(model).count("/") != 1 or str(model).startswith((".", "/", "~")):
         return folder
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(str(model), allow_patterns=["*.json", "*.safetensors", "*.onnx", "*.md"]))
+    except HFValidationError as error:
+        raise CheckpointError(f"{model}: no such folder, and no name on the hub; check the path") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(f"{model}: no such folder, and not to be had from the hub: {error}") from error
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{model}: no such folder, and not to be had from the hub: {reason}") from error
+
+
+def find_base(base: str | Path | None = None) -> Path | None:
+    """The folder of the checkpoint that a training starts from; None where `base` is a plain encoder.
+
+    Of a hub repository only the manifest is asked for: that of an encoder holds the weights in many formats.
+
+    Args:
+        base: As the `model` of `find_checkpoint`, or the folder or hub name of an encoder.
+
+    Raises:
+        CheckpointError: It is a folder that is not there.
+    """
+    if base is None:
+        return find_checkpoint()
+    folder = Path(base)
+    if (folder / MANIFEST).exists():
+        return folder
+    if folder.exists():
+        return None
+    if str(base).count("/") != 1 or str(base).startswith((".", "/", "~")):
+        if folder.name != str(base):
+            raise CheckpointError(f"{base}: no such folder; name a checkpoint, or an encoder's folder or hub name")
+        return None  # the hub's oldest encoders have names without an owner
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        hf_hub_download(str(base), MANIFEST)
+    except HFValidationError as error:
+        raise CheckpointError(f"{base}: no such folder, and no name on the hub; check the path") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
+        return None  # whether it is an encoder, and if not why, is for transformers to say
+    return find_checkpoint(base)
 
 
 def staging_folder(output: Path) -> Path:
@@ -248,9 +302,19 @@ def commit_folder(partial: Path, output: Path) -> None:
 
 
 def copy_checkpoint(source: Path, output: Path) -> None:
-    """Copies a verified checkpoint to a folder that does not exist yet."""
+    """Copies a verified checkpoint to a folder that does not exist yet.
+
+    Raises:
+        CheckpointError: It is none, or damaged.
+        OutputError: The folder exists or cannot be written.
+    """
     manifest = read_manifest(source)
     verify(source, manifest, tuple(manifest.files))
     partial = staging_folder(output)
-    shutil.copytree(source, partial, dirs_exist_ok=True)
+    shutil.rmtree(partial, ignore_errors=True)  # of a copy that was broken off
+    try:
+        shutil.copytree(source, partial)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OutputError(f"{output}: cannot be written: {error}; choose another place") from error
     commit_folder(partial, output)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,10 +13,11 @@ from tokenizers import Tokenizer
 from stanceline import checkpoint
 from stanceline.encoding import Window, WindowEncoder, pool_pieces
 from stanceline.errors import CheckpointError
-from stanceline.labels import LabelScheme
+from stanceline.labels import Field, LabelScheme
 from stanceline.records import Article, FieldPrediction, Prediction, Sentence
 from stanceline.runtime import Engine, Logits, load_engine
-from stanceline.sentences import split_sentences
+from stanceline.sentences import split_sentences, title_of
+from stanceline.window_cache import CachedEngine
 
 # Sentences of one article that are packed together at most, and sentences in flight over all articles. Both bound
 # the memory; a longer article is read in blocks that know the sentences before them.
@@ -50,15 +51,22 @@ class StanceClassifier:
         self.manifest = manifest
         self.encoder = encoder
         self.engine = engine
+        # Both are computed anew at each access, and needed for each sentence.
+        self._fields = manifest.scheme.fields
+        self._reference = manifest.reference
 
     @classmethod
-    def from_pretrained(cls, model: str | Path | None = None, *, device: str = "auto") -> "StanceClassifier":
+    def from_pretrained(
+        cls, model: str | Path | None = None, *, device: str = "auto", cache: bool = True, threads: int = 0
+    ) -> "StanceClassifier":
         """Loads a checkpoint.
 
         Args:
             model: A folder or a hub name; None is the user's promoted checkpoint, or else the shipped one.
             device: `auto`, `cpu` (ONNX Runtime, int8), `torch` (fp32 on CPU, the reference), or a torch device
                 such as `cuda`.
+            cache: Whether windows that occur again are remembered instead of computed again.
+            threads: Windows that the CPU engine runs at once; 0 means one a core.
 
         Raises:
             CheckpointError: It is missing, damaged, or of another format.
@@ -67,15 +75,22 @@ class StanceClassifier:
         folder = checkpoint.find_checkpoint(model)
         manifest = checkpoint.read_manifest(folder)
         encoder = load_encoder(folder, manifest)
-        return cls(manifest, encoder, load_engine(folder, manifest, encoder, device))
+        engine = load_engine(folder, manifest, encoder, device, threads)
+        return cls(manifest, encoder, CachedEngine(engine) if cache else engine)
 
     @property
     def scheme(self) -> LabelScheme:
         """The fields that this checkpoint labels."""
         return self.manifest.scheme
 
-    def classify_text(self, text: str, *, title: str = "") -> list[Prediction]:
-        """Labels the sentences of one text."""
+    def classify_text(self, text: str, *, title: str | None = None) -> list[Prediction]:
+        """Labels the sentences of one text, as the command does those of a file.
+
+        Args:
+            text: An article.
+            title: None takes the first line, where it looks like a title; "" is no title.
+        """
+        title = title_of(text) if title is None else title
         return list(self.classify([Article(article_id="text", text=text, title=title)]))
 
     def classify(self, articles: Iterable[Article]) -> Iterator[Prediction]:
@@ -112,9 +127,7 @@ class StanceClassifier:
                 before = self.encoder.tokenize([sentence.text for sentence in tail])
                 continue
             ids = self.encoder.tokenize([sentence.text for sentence in block])
-            # A title that is also the first sentence is not read twice.
-            shown = () if number == 1 and block[0].text == article.title else title
-            yield Block(article, block, self.encoder.windows(ids, shown, related=article.related, before=before))
+            yield Block(article, block, self.encoder.windows(ids, title, related=article.related, before=before))
             before = ids[len(ids) - overlap :] if overlap else []
 
     def label(self, blocks: Iterable[tuple[K, Block]]) -> Iterator[tuple[K, list[Prediction]]]:
@@ -139,34 +152,34 @@ class StanceClassifier:
             yield key, self._predict(block, results) if results else []
 
     def _predict(self, block: Block, results: Sequence[Logits]) -> list[Prediction]:
-        probabilities = []
-        for place, field in enumerate(self.scheme.fields):
+        columns = []
+        for place, field in enumerate(self._fields):
             scores = pool_pieces(block.windows, [result[place] for result in results], len(block.sentences))
-            probabilities.append(softmax(scores / self.manifest.calibration.temperatures[field.name]))
+            probabilities = softmax(scores / self.manifest.calibration.temperatures[field.name])
+            columns.append(zip(repeat(field), probabilities.argmax(-1).tolist(), probabilities.tolist()))
         return [
-            self._prediction(block.article, sentence, [p[row] for p in probabilities])
-            for row, sentence in enumerate(block.sentences)
+            self._prediction(block.article, sentence, {f.name: _named(f, best, row) for f, best, row in fields})
+            for sentence, *fields in zip(block.sentences, *columns, strict=True)
         ]
 
-    def _prediction(self, article: Article, sentence: Sentence, rows: Sequence[NDArray[np.float64]]) -> Prediction:
-        fields = {}
-        for field, row in zip(self.scheme.fields, rows, strict=True):
-            best = int(row.argmax())
-            named = dict(zip(field.labels, map(float, row), strict=True))
-            fields[field.name] = FieldPrediction(field.labels[best], float(row[best]), named)
+    def _prediction(self, article: Article, sentence: Sentence, fields: dict[str, FieldPrediction]) -> Prediction:
         return Prediction(
             article_id=article.article_id,
             sentence_index=sentence.index,
             text=sentence.text,
             fields=fields,
-            checkpoint=self.manifest.reference,
+            checkpoint=self._reference,
             title=article.title,
             source=article.source,
             date=article.date,
             start=sentence.start,
             end=sentence.end,
-            extra=article.extra,
+            extra={**article.extra, **sentence.extra} if sentence.extra else article.extra,
         )
+
+
+def _named(field: Field, best: int, probabilities: Sequence[float]) -> FieldPrediction:
+    return FieldPrediction(field.labels[best], probabilities[best], dict(zip(field.labels, probabilities, strict=True)))
 
 
 def _buffers(blocks: Iterable[tuple[K, Block]]) -> Iterator[list[tuple[K, Block]]]:

@@ -24,6 +24,7 @@ class ModelConfig:
     title_length: int = 48  # tokens of the title that stand before a window; 0 leaves it out
     pooling: Literal["mean", "attention"] = "mean"  # of a sentence's own token states
     dropout: float = 0.1  # before and inside the heads, while training
+    attention_dropout: float = 0.0  # of a plain encoder, while training; above 0 the CPU has no fused attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,22 @@ class Recipe:
     patience: int = 0  # evaluations without gain before training stops; 0 = never
     evaluations_per_epoch: int = 1
     dev_fraction: float = 0.1  # of the articles, where no dev labels are given
+    replay: float = 0.0  # shipped seed sentences that are trained on again, for each new sentence
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+# What `stanceline train` takes instead of the defaults above where it starts from a checkpoint: a few careful steps,
+# with something of the old in each of them.
+RETRAINING_DEFAULTS: Mapping[str, Any] = {
+    "epochs": 3.0,
+    "patience": 2,
+    "optimizer.learning_rate": 5e-5,
+    "loss.distillation": 0.5,
+    "replay": 1.0,
+}
 
 
 def from_mapping(cls: type[T], data: Mapping[str, Any], where: str) -> T:
@@ -123,26 +136,39 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
 
 
-def read_recipe(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Recipe:
+def read_recipe(
+    path: Path | None, overrides: Mapping[str, Any] | None = None, *, defaults: Mapping[str, Any] | None = None
+) -> Recipe:
     """Defaults < file < flags.
 
     Args:
         path: A TOML file, or None for the defaults.
         overrides: Dotted keys such as `optimizer.learning_rate`; a value of None is no override.
+        defaults: Dotted keys that stand below the file, where another default suits the occasion.
 
     Raises:
         ConfigError: The file or a key is wrong.
     """
+    where = str(path) if path else "flags"
     data = read_toml(path) if path else {}
+    for key, value in (defaults or {}).items():
+        table, last = _table_of(data, key, where)
+        table.setdefault(last, value)
     for key, value in (overrides or {}).items():
-        if value is None:
-            continue
-        table = data
-        *parents, last = key.split(".")
-        for parent in parents:
-            table = table.setdefault(parent, {})
-        table[last] = value
-    return from_mapping(Recipe, data, str(path) if path else "flags")
+        if value is not None:
+            table, last = _table_of(data, key, where)
+            table[last] = value
+    return from_mapping(Recipe, data, where)
+
+
+def _table_of(data: dict[str, Any], key: str, where: str) -> tuple[dict[str, Any], str]:
+    """The table that a dotted key lies in, made where it is missing, and the key's last part."""
+    *parents, last = key.split(".")
+    for parent in parents:
+        data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"{where}: {parent} must be a table")
+    return data, last
 
 
 def to_dict(config: Any) -> dict[str, Any]:

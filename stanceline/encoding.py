@@ -104,7 +104,7 @@ class WindowEncoder:
 
         Args:
             sentences: Token ids of each sentence.
-            title: Token ids of the title.
+            title: Token ids of the title; not read twice in a window whose first sentence is the title itself.
             related: False puts each sentence into a window of its own, without title.
             before: Token ids of the sentences that stand before the first one, read as context only.
             cuts: Positions before which nothing is context, as if the article began there.
@@ -115,13 +115,18 @@ class WindowEncoder:
         alone = not related or self.config.context == "none"
         windows: list[Window] = []
         current: Window | None = None
+        beginning = 0  # what stands before it is no context
         for position, ids in enumerate(sentences):
+            if position in cuts:
+                beginning, before = position, ()
             if current is not None and (alone or position in cuts or not self._fits(current, ids)):
                 windows.append(current)
                 current = None
             if current is None:
-                history = [] if alone or position in cuts else self._history(sentences, before, position)
-                current = self._open(() if alone else title, history)
+                read = sentences[max(beginning, position - self.config.overlap) : position]
+                history = [] if alone else self._last([*before, *read])
+                shown = () if alone or (position == 0 and not history and _begins_with(ids, title)) else title
+                current = self._open(shown, history)
             if self._fits(current, ids):
                 _append(current, ids, position, self.special.sep)
                 continue
@@ -130,7 +135,7 @@ class WindowEncoder:
             pieces = -(-len(ids) // room)
             size = -(-len(ids) // pieces)
             for start in range(0, len(ids), size):
-                piece = self._open(() if alone else title, history)
+                piece = self._open(shown, history)
                 _append(piece, ids[start : start + size], position, self.special.sep)
                 windows.append(piece)
             current = None
@@ -141,9 +146,9 @@ class WindowEncoder:
     def _fits(self, window: Window, ids: Ids) -> bool:
         return len(window.token_ids) + len(ids) + 1 <= self.config.max_length
 
-    def _history(self, sentences: Sequence[Ids], before: Sequence[Ids], position: int) -> list[Ids]:
-        read = [*before, *sentences[max(0, position - self.config.overlap) : position]]
-        return read[len(read) - self.config.overlap :] if self.config.overlap < len(read) else read
+    def _last(self, read: list[Ids]) -> list[Ids]:
+        """The last of the sentences that were read, as many as a window repeats."""
+        return read[max(0, len(read) - self.config.overlap) :]
 
     def _open(self, title: Ids, history: Sequence[Ids]) -> Window:
         ids = [self.special.cls]
@@ -168,6 +173,10 @@ class WindowEncoder:
             attention_mask[row, : len(window.token_ids)] = 1
             spans[row, : len(window.spans)] = window.spans
         return Batch(input_ids, attention_mask, spans)
+
+
+def _begins_with(ids: Ids, title: Ids) -> bool:
+    return list(ids[: len(title)]) == list(title)
 
 
 def _append(window: Window, ids: Ids, position: int, sep: int) -> None:
@@ -204,6 +213,8 @@ def token_batches(items: Iterable[T], lengths: Sequence[int], budget: int) -> It
 
 def pool_pieces(windows: Sequence[Window], logits: Sequence[NDArray[np.float32]], count: int) -> NDArray[np.float64]:
     """(count, C) logits a sentence: the mean over its pieces, weighted by their tokens."""
+    if sum(len(window.spans) for window in windows) == count:
+        return np.concatenate(logits, dtype=np.float64)  # every sentence is whole
     total = np.zeros((count, logits[0].shape[-1]))
     tokens = np.zeros((count, 1))
     for window, values in zip(windows, logits, strict=True):

@@ -5,15 +5,14 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,8 +22,18 @@ from stanceline.errors import LabelError
 from stanceline.labels import LabelScheme
 from stanceline.metrics import f1_macro
 from stanceline.model import StanceModel
+from stanceline.ranks import Ranks
+from stanceline.run_state import BEST, Interruption, load_state, save_state, save_tensors
 from stanceline.runtime import TorchEngine
-from stanceline.training_data import IGNORED, TrainingArticle, TrainingBatch, collate, epoch_steps, sentences_in
+from stanceline.training_data import (
+    IGNORED,
+    TrainingArticle,
+    TrainingBatch,
+    Unit,
+    collate,
+    epoch_steps,
+    sentences_in,
+)
 
 _STATE_SECONDS = 120  # between two states of a running training
 
@@ -54,6 +63,9 @@ class _State:
 class FineTuning:
     """One run of training. `fit` trains the model in place and leaves the best weights in it.
 
+    Under `torchrun` the windows of every step are shared out over the processes and their gradients summed; only the
+    main process evaluates and writes.
+
     Args:
         model: The network to train.
         encoder: Its tokenizer and window shape.
@@ -61,6 +73,7 @@ class FineTuning:
         recipe: Everything that may be chosen.
         device: Where to train.
         folder: For the states of the run, its log and the best weights.
+        ranks: The processes of the training; None is this one alone.
     """
 
     def __init__(
@@ -72,6 +85,7 @@ class FineTuning:
         *,
         device: torch.device,
         folder: Path,
+        ranks: Ranks | None = None,
     ) -> None:
         self.model = model.to(device)
         self.encoder = encoder
@@ -79,8 +93,10 @@ class FineTuning:
         self.recipe = recipe
         self.device = device
         self.folder = folder
+        self.ranks = Ranks(device) if ranks is None else ranks
         self.optimizer = build_optimizer(model, recipe.optimizer)
         self.state = _State()
+        self.log = _Log(folder / "log.jsonl", self.ranks.is_main)
 
     def fit(
         self,
@@ -95,61 +111,85 @@ class FineTuning:
         Args:
             train: What to learn from.
             dev: What to choose the best step by.
-            resume: Go on from the state in the folder.
+            resume: Go on from the state in the folder; from the beginning where there is none yet.
             report: Called after every step.
+
+        Raises:
+            KeyboardInterrupt: It was interrupted; the state is saved.
+            OutputError: A state cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if resume:
-            self._load_state()
-        else:
-            (self.folder / "log.jsonl").unlink(missing_ok=True)
+        if resume and (place := load_state(self.folder, self.model, self.optimizer)) is not None:
+            self.state = _State(**place)
+        self.log.begin(self.state.done)
         class_weights = [weights.to(self.device) for weights in count_weights(train, self.scheme, self.recipe.loss)]
-        epochs = math.ceil(self.recipe.epochs)
-        last_saved = time.monotonic()
-        for epoch in range(self.state.epoch, epochs):
-            steps = epoch_steps(train, self.encoder, self.recipe, epoch)
-            per_epoch = sum(map(sentences_in, steps))
-            total = round(per_epoch * self.recipe.epochs)
-            marks = {
-                len(steps) * (k + 1) // self.recipe.evaluations_per_epoch
-                for k in range(self.recipe.evaluations_per_epoch)
-            }
-            consumed = sum(map(sentences_in, steps[: self.state.step]))
-            for number in range(self.state.step, len(steps)):
-                progress = (epoch + consumed / per_epoch) / self.recipe.epochs
-                if progress >= 1:
-                    break
-                loss = self._step(steps[number], train, class_weights, progress, f"{epoch}/{number}")
-                consumed += sentences_in(steps[number])
-                self.state.epoch, self.state.step, self.state.done = epoch, number + 1, epoch * per_epoch + consumed
-                finished = (epoch + consumed / per_epoch) / self.recipe.epochs >= 1
-                scores = self._evaluate(dev) if number + 1 in marks or finished else None
-                report(Progress(epoch, self.state.done, total, loss, scores))
-                if scores is not None or time.monotonic() - last_saved > _STATE_SECONDS:
-                    self._save_state()
-                    last_saved = time.monotonic()
-                if self.recipe.patience and self.state.stale >= self.recipe.patience:
-                    return self._restore_best(dev)
-            self.state.step = 0
+        with Interruption() as interruption:
+            for epoch in range(self.state.epoch, math.ceil(self.recipe.epochs)):
+                if not self._is_exhausted():
+                    self._epoch(epoch, train, dev, class_weights, interruption, report)
+                    self.state.step = 0
         return self._restore_best(dev)
+
+    def _epoch(
+        self,
+        epoch: int,
+        train: Sequence[TrainingArticle],
+        dev: Sequence[TrainingArticle],
+        class_weights: Sequence[Tensor],
+        interruption: Interruption,
+        report: Callable[[Progress], None],
+    ) -> None:
+        """The steps of one epoch that are still to be done."""
+        steps = epoch_steps(train, self.encoder, self.recipe, epoch)
+        per_epoch = sum(map(sentences_in, steps))
+        total = round(per_epoch * self.recipe.epochs)
+        evaluations = self.recipe.evaluations_per_epoch
+        marks = {len(steps) * (k + 1) // evaluations for k in range(evaluations)}
+        consumed = sum(map(sentences_in, steps[: self.state.step]))
+        last_saved = time.monotonic()
+        for number in range(self.state.step, len(steps)):
+            progress = (epoch + consumed / per_epoch) / self.recipe.epochs
+            if progress >= 1 or self._is_exhausted():
+                break
+            loss, interrupted = self._step(
+                steps[number], train, class_weights, progress, f"{epoch}/{number}", interruption
+            )
+            consumed += sentences_in(steps[number])
+            self.state.epoch, self.state.step, self.state.done = epoch, number + 1, epoch * per_epoch + consumed
+            self.log.losses.append(loss)
+            finished = (epoch + consumed / per_epoch) / self.recipe.epochs >= 1
+            scores = self._evaluate(dev) if number + 1 in marks or finished else None
+            report(Progress(epoch, self.state.done, total, loss, scores))
+            if scores is not None or interrupted or time.monotonic() - last_saved > _STATE_SECONDS:
+                self._save_state()
+                last_saved = time.monotonic()
+            if interrupted:
+                raise KeyboardInterrupt
+
+    def _is_exhausted(self) -> bool:
+        """Whether as many evaluations as the patience allows were without gain."""
+        return bool(self.recipe.patience) and self.state.stale >= self.recipe.patience
 
     def _step(
         self,
-        passes: Sequence[Sequence[Any]],
+        passes: Sequence[Sequence[Unit]],
         articles: Sequence[TrainingArticle],
         class_weights: Sequence[Tensor],
         progress: float,
         name: str,
-    ) -> float:
+        interruption: Interruption,
+    ) -> tuple[float, bool]:
+        """One step of the optimizer: its loss, and whether any process was asked to stop."""
         # Seeded by its name, so that a resumed run draws the dropout that it would have drawn.
-        torch.manual_seed(zlib.crc32(f"{self.recipe.seed}/{name}".encode()))
+        rank = f"/{self.ranks.rank}" if self.ranks.rank else ""
+        torch.manual_seed(zlib.crc32(f"{self.recipe.seed}/{name}{rank}".encode()))
         factor = schedule(progress, self.recipe.optimizer.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         self.model.train()
         count = sentences_in(passes)
         total = 0.0
-        for units in passes:
+        for units in self.ranks.share(passes):
             batch = collate(units, articles, self.encoder)
             inputs = [
                 torch.from_numpy(array).to(self.device)
@@ -160,51 +200,65 @@ class FineTuning:
             loss = batch_loss(outputs, batch, class_weights, self.recipe.loss) / count
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
+        self.ranks.sum_gradients(self.model)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optimizer.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return total
+        # All processes stop after the same step, or the others would wait for ever for the one that stopped.
+        sums = self.ranks.sum(torch.tensor([total, float(interruption.asked)], device=self.device))
+        return float(sums[0]), bool(sums[1])
 
     def _evaluate(self, dev: Sequence[TrainingArticle]) -> dict[str, float]:
-        scores = evaluate(self.model, self.encoder, self.scheme, dev, self.device)
+        scores = self._scores(dev)
         if scores["mean"] > self.state.best:
             self.state.best, self.state.stale = scores["mean"], 0
-            _save_atomically(self.model.state_dict(), self.folder / "best.safetensors")
+            if self.ranks.is_main:
+                save_tensors(self.model.state_dict(), self.folder / BEST)
         else:
             self.state.stale += 1
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"epoch": self.state.epoch, "done": self.state.done, **scores}) + "\n")
+        self.log.write(self.state.epoch, self.state.done, scores)
         return scores
 
+    def _scores(self, dev: Sequence[TrainingArticle]) -> dict[str, float]:
+        main = self.ranks.is_main
+        return self.ranks.from_main(evaluate(self.model, self.encoder, self.scheme, dev, self.device) if main else None)
+
     def _restore_best(self, dev: Sequence[TrainingArticle]) -> dict[str, float]:
-        self.model.load_state_dict(load_file(self.folder / "best.safetensors"))
-        return evaluate(self.model, self.encoder, self.scheme, dev, self.device)
+        if self.ranks.is_main:
+            self.model.load_state_dict(load_file(self.folder / BEST))
+        return self._scores(dev)
 
     def _save_state(self) -> None:
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
-        for parameter, moments in self.optimizer.state.items():
-            for key, value in moments.items():
-                tensors[f"optimizer.{key}.{names[id(parameter)]}"] = value
-        state = {key: getattr(self.state, key) for key in _State.__slots__}
-        _save_atomically(tensors, self.folder / "state.safetensors", {"state": json.dumps(state)})
+        if self.ranks.is_main:
+            save_state(self.folder, self.model, self.optimizer, asdict(self.state))
 
-    def _load_state(self) -> None:
-        from safetensors import safe_open
 
-        path = self.folder / "state.safetensors"
-        if not path.exists():
-            raise LabelError(f"{self.folder}: nothing to resume, no state was saved; start without --resume")
-        tensors = load_file(path)
-        with safe_open(path, "pt") as file:
-            self.state = _State(**json.loads(file.metadata()["state"]))
-        self.model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
-        parameters = dict(self.model.named_parameters())
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, key, parameter_name = name.split(".", 2)
-                parameter = parameters[parameter_name]
-                self.optimizer.state[parameter][key] = tensor if key == "step" else tensor.to(parameter.device)
+class _Log:
+    """`log.jsonl` of a run: a line an evaluation, with the mean loss since the one before."""
+
+    def __init__(self, path: Path, is_written: bool) -> None:
+        self.path = path
+        self.is_written = is_written
+        self.losses: list[float] = []
+        self.started = time.monotonic()
+
+    def begin(self, done: int) -> None:
+        """Keeps what was logged up to the state that the run goes on from."""
+        if not self.is_written:
+            return
+        text = self.path.read_text(encoding="utf-8") if done and self.path.exists() else ""
+        # What stands behind the last line end was being written when the run was killed.
+        kept = [line for line in text.split("\n")[:-1] if json.loads(line)["done"] <= done]
+        self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+    def write(self, epoch: int, done: int, scores: Mapping[str, float]) -> None:
+        """Adds an evaluation."""
+        loss = sum(self.losses) / len(self.losses)
+        self.losses.clear()
+        seconds = round(time.monotonic() - self.started, 1)
+        if self.is_written:
+            with self.path.open("a", encoding="utf-8") as log:
+                log.write(json.dumps({"epoch": epoch, "done": done, "loss": loss, "seconds": seconds, **scores}) + "\n")
 
 
 def schedule(progress: float, warmup: float) -> float:
@@ -319,9 +373,3 @@ def evaluate(
         raise LabelError("the dev labels have none of the fields that are trained; label some of them")
     scores["mean"] = sum(scores.values()) / len(scores)
     return scores
-
-
-def _save_atomically(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    partial.replace(path)

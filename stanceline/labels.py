@@ -33,8 +33,8 @@ STANCE_LABELS = tuple(str(label) for label in Stance)
 SENTIMENT_LABELS = tuple(str(label) for label in Sentiment)
 
 # Columns that a row may have beside its labels: a target of such a name could not be told from them.
-_ROW_NAMES = ("article_id", "title", "source", "date", "register", "sentence_index", "text", "sentences", "start", "end")
-_LABEL_NAMES = ("checkpoint", "split", "weight", "annotator", "origin", "voice", "tags", "sentiment")
+_ROW_NAMES = ("article_id", "title", "source", "date", "register", "sentence_index", "text", "sentences")
+_LABEL_NAMES = ("start", "end", "checkpoint", "split", "weight", "annotator", "origin", "voice", "tags", "sentiment")
 RESERVED_NAMES = frozenset(_ROW_NAMES + _LABEL_NAMES)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # `FIELD_confidence`, `FIELD_p_LABEL` and `FIELD_uncertain` are prediction columns.
@@ -143,7 +143,7 @@ def read_targets(path: Path) -> tuple[Target, ...]:
     """Targets from a TOML file with one table a target: `[western_policy]`, `description`, `aliases`.
 
     Raises:
-        ConfigError: The file is not TOML, or a table has unknown keys.
+        ConfigError: The file is not TOML, or a table has an illegal name, unknown keys, or values of another type.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -156,7 +156,15 @@ def read_targets(path: Path) -> tuple[Target, ...]:
         unknown = set(table) - {"description", "aliases"}
         if unknown:
             raise ConfigError(f"{path}: [{name}] has unknown keys {sorted(unknown)}; use description, aliases")
-        targets.append(Target(name, str(table.get("description", "")), tuple(table.get("aliases", ()))))
+        description, aliases = table.get("description", ""), table.get("aliases", [])
+        if not isinstance(description, str):
+            raise ConfigError(f"{path}: [{name}] description is {description!r}; write a text")
+        if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+            raise ConfigError(f"{path}: [{name}] aliases is {aliases!r}; write a list of texts")
+        try:
+            targets.append(Target(name, description, tuple(aliases)))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
     if not targets:
         raise ConfigError(f"{path}: declares no target")
     return tuple(targets)

@@ -47,14 +47,14 @@ def foreign_language(text: str) -> str | None:
     words = _WORD.findall(sample.lower())
     script = "LATIN" if sample.isascii() else _main_script(sample)
     if sum(map(len, words)) < _FEWEST_LETTERS:
-        return None if script == "LATIN" else f"{script.capitalize()} script"
+        return None if script == "LATIN" else _script_name(script)
     english = sum(word in _ENGLISH_WORDS for word in words) / len(words)
     if script == "LATIN" and english >= _ENOUGH_ENGLISH:
         return None
     ranking = dict(_identifier().rank(sample))
     language = max(ranking, key=ranking.__getitem__)
     if script != "LATIN":
-        return _NAMES.get(language, f"{script.capitalize()} script")
+        return _NAMES.get(language, _script_name(script))
     if ranking[language] < _LIKELY or ranking["en"] > _RULED_OUT or english >= _SOME_ENGLISH:
         return None
     return _NAMES.get(language, f"another language ({language})")
@@ -72,6 +72,10 @@ def _main_script(sample: str) -> str:
     letters = [c for c in sample if c.isalpha()]
     scripts = Counter(_script(c) for c in letters[:: max(1, len(letters) // 200)])
     return scripts.most_common(1)[0][0] if scripts else "LATIN"
+
+
+def _script_name(script: str) -> str:
+    return "Chinese characters" if script == "CJK" else f"{script.capitalize()} script"
 
 
 @cache

@@ -9,6 +9,9 @@ from stanceline.config import ModelConfig
 from stanceline.errors import ConfigError
 from stanceline.labels import LabelScheme
 
+# Families beside RoBERTa's own that number positions from `pad_token_id + 1`.
+_OFFSET_POSITIONS = ("camembert", "data2vec-text", "esm", "ibert", "longformer", "luke", "mpnet", "xmod")
+
 
 class StanceModel(nn.Module):
     """Scores every sentence of a window for every field in one pass.
@@ -69,7 +72,7 @@ def _head(hidden: int, labels: int, dropout: float) -> nn.Sequential:
 def max_positions(encoder_config: Any) -> int:
     """Tokens that an encoder can read at once.
 
-    RoBERTa numbers positions from `pad_token_id + 1`, so that many of its embeddings are never used.
+    RoBERTa and its kin number positions from `pad_token_id + 1`, so that many of their embeddings are never used.
 
     Raises:
         ConfigError: The configuration is not that of an encoder.
@@ -78,5 +81,6 @@ def max_positions(encoder_config: Any) -> int:
     if positions is None or getattr(encoder_config, "hidden_size", None) is None:
         raise ConfigError(f"{encoder_config.model_type!r} is not an encoder: it has no positions or no hidden size")
     model_type = encoder_config.model_type
-    offset = encoder_config.pad_token_id + 1 if "roberta" in model_type or model_type == "camembert" else 0
+    is_offset = "roberta" in model_type or model_type in _OFFSET_POSITIONS
+    offset = encoder_config.pad_token_id + 1 if is_offset else 0
     return int(positions) - offset

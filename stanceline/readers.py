@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -24,7 +24,7 @@ from stanceline._files import (
     read_up_to,
 )
 from stanceline._inputs import InputFile, Inputs
-from stanceline._tables import articles_of_rows, csv_rows, jsonl_rows, table_rows
+from stanceline._tables import Row, articles_of_rows, csv_rows, jsonl_rows, table_rows
 from stanceline.errors import UsageError
 from stanceline.language import foreign_language
 from stanceline.records import Article, Rejection, Sentence
@@ -83,6 +83,14 @@ def read_articles(
     for file in found.named_tables() if columns else ():
         _check_columns(file, columns)
     return _Reader(stdin, any_language, tuple(columns), reject).articles(found)
+
+
+def articles_of_table(
+    rows: Iterable[Row], *, any_language: bool = False, columns: Sequence[str] = (), reject: Reject
+) -> Iterator[Article]:
+    """The articles of a table that something else has read; as `read_articles` gives those of a file."""
+    reader = _Reader(None, any_language, tuple(columns), reject)
+    return reader.accepted(articles_of_rows(rows, "", reader.columns, reject))
 
 
 def count_inputs(inputs: Sequence[str]) -> int | None:
@@ -148,18 +156,19 @@ class _Reader:
 
     def articles(self, inputs: Inputs) -> Iterator[Article]:
         """The articles of all inputs that are in English and whose id is new."""
+        return self.accepted(pair for file in inputs for pair in self._of_file(file))
+
+    def accepted(self, found: Iterable[tuple[Article, str]]) -> Iterator[Article]:
+        """Those among articles, each given with its place, that are in English and whose id is new."""
         with closing(_SeenIds()) as seen:
-            for file in inputs:
-                for article, place in self._of_file(file):
-                    if not seen.add(article.article_id):
-                        self.reject(Rejection(article.article_id, place, _doubled(article)))
-                    elif (language := self._foreign_language(article)) is not None:
-                        message = (
-                            f"is in {language}, and the labels hold for English; leave it out or use --any-language"
-                        )
-                        self.reject(Rejection(article.article_id, place, message))
-                    else:
-                        yield article
+            for article, place in found:
+                if not seen.add(article.article_id):
+                    self.reject(Rejection(article.article_id, place, _doubled(article)))
+                elif (language := self._foreign_language(article)) is not None:
+                    message = f"is in {language}, and the labels hold for English; leave it out or use --any-language"
+                    self.reject(Rejection(article.article_id, place, message))
+                else:
+                    yield article
 
     def _foreign_language(self, article: Article) -> str | None:
         if self.any_language:

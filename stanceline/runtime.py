@@ -121,7 +121,9 @@ class TorchEngine:
         yield from (result for result in results if result is not None)
 
 
-def load_engine(folder: Path, manifest: Manifest, encoder: WindowEncoder, device: str = "auto") -> Engine:
+def load_engine(
+    folder: Path, manifest: Manifest, encoder: WindowEncoder, device: str = "auto", threads: int = 0
+) -> Engine:
     """The engine for a device, its weights verified.
 
     Args:
@@ -130,16 +132,16 @@ def load_engine(folder: Path, manifest: Manifest, encoder: WindowEncoder, device
         encoder: Shapes the inputs.
         device: `auto` (a GPU if torch sees one, else ONNX Runtime), `cpu` (ONNX Runtime), `torch` (torch on CPU in
             fp32, the reference), or a torch device such as `cuda`, `cuda:1`, `mps`.
+        threads: Windows that ONNX Runtime runs at once; 0 means one a core.
 
     Raises:
         CheckpointError: The weights are damaged.
         UsageError: There is no such device.
     """
-    if device == "auto":
-        device = "cuda" if _has_cuda() else "cpu"
+    device = resolve_device(device)
     if device == "cpu":
         verify(folder, manifest, (ONNX_INT8,))
-        return OnnxEngine(folder / ONNX_INT8, encoder)
+        return OnnxEngine(folder / ONNX_INT8, encoder, threads)
     import torch
 
     try:
@@ -152,6 +154,13 @@ def load_engine(folder: Path, manifest: Manifest, encoder: WindowEncoder, device
         # Half precision is twice as fast there; on CPU it would only be slower.
         model = model.to(torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
     return TorchEngine(model, encoder, torch_device)
+
+
+def resolve_device(device: str) -> str:
+    """The device that `auto` stands for here; any other name is kept."""
+    if device != "auto":
+        return device
+    return "cuda" if _has_cuda() else "cpu"
 
 
 def load_model(folder: Path, manifest: Manifest) -> "StanceModel":
@@ -175,7 +184,7 @@ def load_model(folder: Path, manifest: Manifest) -> "StanceModel":
         # strict: a weight that is missing would otherwise stay random.
         model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in weights.items()}, strict=True)
     except RuntimeError as error:
-        raise CheckpointError(f"{folder}: weights do not fit the model: {error}") from error
+        raise CheckpointError(f"{folder}: weights do not fit the model: {' '.join(str(error).split())}") from error
     return model.float().eval()
 
 

@@ -50,12 +50,6 @@ _BEFORE_NUMBER = frozenset(
     "no nos art arts para paras p pp sec secs chap chaps ch vol vols res doc docs fig figs pv add rev approx est ca cf "
     "pt op tel jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
-_NUMBER = re.compile(r"\W{0,2}(?:\d{1,3}(?:\.\d{1,3})*|[ivxIVX]{1,5}|[A-Za-z])(?: ?(?:bis|ter|quater))?[.)]+")
-_TITLE = re.compile(
-    r"\b(?:mr|mrs|ms|dr|messrs|mme|mlle|gen|lt|maj|col|capt|sgt|cpl|cmdr|adm|brig|sen|rep|gov|amb|prof|rev|hon|pres|"
-    r"supt|msgr|st|ft|mt|h\.e|vs)\.$",
-    re.IGNORECASE,
-)
 _NUMBER = re.compile(r"[\W_]{0,2}(?:\d|[IVXLC]+\b)")
 _ACRONYM = re.compile(r".*\b(?:[A-Z]\.){2,}")
 _AFTER_CLOCK = re.compile(

@@ -5,7 +5,8 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from stanceline import checkpoint
@@ -21,17 +23,23 @@ from stanceline.bases import Base, load_base
 from stanceline.calibration import fit_temperature
 from stanceline.card import write_card
 from stanceline.config import Recipe, to_dict
-from stanceline.errors import LabelError, OutputError, UsageError
+from stanceline.distillation import with_teacher
+from stanceline.errors import OutputError, UsageError
 from stanceline.export import export_int8
-from stanceline.fine_tuning import FineTuning, Progress, score_articles
+from stanceline.fine_tuning import FineTuning, Progress, evaluate, score_articles
 from stanceline.label_files import group_articles
 from stanceline.labels import LabelScheme
-from stanceline.metrics import confusion_matrix, f1_macro
+from stanceline.metrics import confusion_matrix
+from stanceline.ranks import Ranks
 from stanceline.records import Example
+from stanceline.run_state import BEST, STATE, require_room
 from stanceline.runtime import load_model
+from stanceline.training_checks import check_trainable
 from stanceline.training_data import IGNORED, TrainingArticle, prepare
+from stanceline.training_labels import Replay
 
 _VERSIONED = ("torch", "transformers", "tokenizers", "onnxruntime", "numpy")
+_LEAST_ROOM = 1_000_000  # bytes; with less the disk is as good as full
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +59,16 @@ def train(
     base: str | Path,
     output: Path,
     recipe: Recipe,
+    replay: Replay | None = None,
     device: str = "auto",
     resume: bool = False,
     notes: str = "",
     report: Callable[[Progress], None] = lambda progress: None,
-) -> Trained:
+) -> Trained | None:
     """Fine-tunes `base` on labels and writes a checkpoint.
 
     The run keeps its states and its log in `OUTPUT.run`; what is left there after success is the log.
+    With `loss.distillation` in the recipe, `base` as it was teaches what the labels say nothing of.
 
     Args:
         train_examples: What to learn from.
@@ -67,52 +77,47 @@ def train(
         base: A checkpoint, or an encoder's folder or hub name.
         output: The new folder.
         recipe: Every setting.
+        replay: Older labels, to be trained on again so that they are not forgotten.
         device: `auto`, `cpu`, or a torch device.
         resume: Go on with the interrupted run of the same output, recipe and labels.
         notes: Prose for the model card (Markdown).
         report: Called after every optimizer step.
 
+    Returns:
+        None in the processes that only help the main one of a training by several.
+
     Raises:
         LabelError: The labels cannot be trained on.
-        OutputError: The output exists, or the run in its place is another one.
+        OutputError: The output exists or cannot be written, or the run in its place is another one.
         CheckpointError, ConfigError: The base cannot be used.
+        KeyboardInterrupt: It was interrupted, and can be resumed.
     """
     check_trainable(train_examples, dev_examples, scheme)
+    replay = replay or Replay()
     partial = checkpoint.staging_folder(output)
     run = output.with_name(output.name + ".run")
-    fingerprint = _fingerprint(train_examples, dev_examples, recipe, base)
-    _claim(run, fingerprint, resume)
+    ranks = Ranks(training_device(device))
     torch.manual_seed(recipe.seed)  # for the heads that are new
-    torch_device = training_device(device)
     parts = load_base(base, scheme, recipe.model)
-    train_articles = prepare(group_articles(train_examples), parts.encoder, parts.scheme)
+    require_room(run, sum(p.numel() for p in parts.model.parameters()))
+    labels = (*train_examples, *dev_examples, *replay.train, *replay.dev)
+    _claim(run, _fingerprint(labels, recipe, parts.description), resume, ranks)
+    train_articles = prepare(group_articles([*train_examples, *replay.train]), parts.encoder, parts.scheme)
+    if recipe.loss.distillation:
+        replayed = {example.article_id for example in replay.train}
+        train_articles = with_teacher(train_articles, parts, ranks.device, replayed=replayed)
     dev_articles = prepare(group_articles(dev_examples), parts.encoder, parts.scheme)
-    loop = FineTuning(parts.model, parts.encoder, parts.scheme, recipe, device=torch_device, folder=run)
+    loop = FineTuning(parts.model, parts.encoder, parts.scheme, recipe, device=ranks.device, folder=run, ranks=ranks)
     loop.fit(train_articles, dev_articles, resume=resume, report=report)
-    trained = _write(parts, dev_articles, partial, output, recipe, notes, len(train_examples))
-    for name in ("state.safetensors", "best.safetensors"):
+    if not ranks.is_main:
+        return None
+    calibration_articles = dev_articles + prepare(group_articles(replay.dev), parts.encoder, parts.scheme)
+    counts = len(train_examples), len(dev_examples)
+    with _written_whole(partial, output):
+        trained = _write(parts, dev_articles, calibration_articles, partial, output, recipe, notes, counts)
+    for name in (STATE, BEST):
         (run / name).unlink(missing_ok=True)
     return trained
-
-
-def check_trainable(train_examples: Sequence[Example], dev_examples: Sequence[Example], scheme: LabelScheme) -> None:
-    """Refuses labels that nothing can be learned from, before any work is done.
-
-    Raises:
-        LabelError: There are no labels, only one class of a field, or an article in both parts.
-    """
-    for name, examples in (("train", train_examples), ("dev", dev_examples)):
-        if not examples:
-            raise LabelError(f"there is no labelled sentence in the {name} part; add labels, or name others with --dev")
-    both = {e.article_id for e in train_examples} & {e.article_id for e in dev_examples}
-    if both:
-        raise LabelError(
-            f"{len(both)} articles are in both train and dev, such as {min(both)!r}; leave them out of one"
-        )
-    for field in scheme.fields:
-        seen = {label for example in train_examples if (label := example.labels.get(field.name)) is not None}
-        if len(seen) == 1:
-            raise LabelError(f"{field.name}: all train labels are {seen.pop()!r}; at least two classes are needed")
 
 
 def training_device(device: str) -> torch.device:
@@ -130,14 +135,14 @@ def training_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _fingerprint(train: Sequence[Example], dev: Sequence[Example], recipe: Recipe, base: str | Path) -> dict[str, Any]:
+def _fingerprint(labels: Iterable[Example], recipe: Recipe, base: str) -> dict[str, Any]:
     digest = hashlib.sha256()
-    for example in (*train, *dev):
+    for example in labels:
         digest.update(repr((example.key, example.text, sorted(example.labels.items()), example.weight)).encode())
-    return {"recipe": to_dict(recipe), "labels": digest.hexdigest(), "base": str(base), "stanceline": __version__}
+    return {"recipe": to_dict(recipe), "labels": digest.hexdigest(), "base": base, "stanceline": __version__}
 
 
-def _claim(run: Path, fingerprint: Mapping[str, Any], resume: bool) -> None:
+def _claim(run: Path, fingerprint: Mapping[str, Any], resume: bool, ranks: Ranks) -> None:
     """Makes the run folder, or makes sure that the one that is there is of the same run."""
     path = run / "run.json"
     if resume:
@@ -148,25 +153,47 @@ def _claim(run: Path, fingerprint: Mapping[str, Any], resume: bool) -> None:
         if changed:
             raise OutputError(f"{run}: was started with another {' and '.join(changed)}; resume with the same")
         return
-    if (run / "state.safetensors").exists():
+    if (run / STATE).exists():
         raise OutputError(f"{run}: an interrupted run is there; go on with --resume, or remove that folder")
-    run.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(fingerprint, indent=1), encoding="utf-8")
+    if ranks.is_main:
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(fingerprint, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{run}: cannot be written: {error.strerror}; choose another --output") from error
+
+
+@contextmanager
+def _written_whole(partial: Path, output: Path) -> Iterator[None]:
+    """A failure to write becomes one line, and leaves nothing half done behind.
+
+    A full disk is an OSError here, a RuntimeError there: every library that writes has its own.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        full = shutil.disk_usage(output.parent).free < _LEAST_ROOM
+        if not full and not isinstance(error, OSError):
+            raise
+        reason = "the disk is full" if full else str(error)
+        raise OutputError(f"{output}: cannot be written: {reason}; mend that, then go on with --resume") from error
 
 
 def _write(
     parts: Base,
     dev: Sequence[TrainingArticle],
+    calibration_articles: Sequence[TrainingArticle],
     partial: Path,
     output: Path,
     recipe: Recipe,
     notes: str,
-    train_count: int,
+    counts: tuple[int, int],
 ) -> Trained:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     _save_weights(parts, partial)
-    (partial / checkpoint.RECIPE).write_text(json.dumps(to_dict(recipe), indent=1) + "\n", encoding="utf-8")
+    (partial / checkpoint.RECIPE).write_text(json.dumps(to_dict(replace(recipe, model=parts.config)), indent=1) + "\n", encoding="utf-8")
     manifest = checkpoint.Manifest(
         name=output.name,
         scheme=parts.scheme,
@@ -186,11 +213,11 @@ def _write(
     # From here on with the weights as they are stored, so that every figure is true of what ships.
     stored = load_model(partial, manifest)
     export_int8(stored, parts.scheme, partial / checkpoint.ONNX_INT8)
-    calibration, scores = calibrate(parts, stored, dev)
+    calibration = calibrate(parts, stored, calibration_articles)
+    scores = evaluate(stored, parts.encoder, parts.scheme, dev, torch.device("cpu"))
+    del scores["mean"]
     manifest = checkpoint.write_manifest(partial, replace(manifest, calibration=calibration))
-    write_card(
-        partial, manifest, scores, notes=notes, train_count=train_count, dev_count=sum(len(a.examples) for a in dev)
-    )
+    write_card(partial, manifest, scores, notes=notes, train_count=counts[0], dev_count=counts[1])
     checkpoint.commit_folder(partial, output)
     return Trained(output, manifest, scores)
 
@@ -205,20 +232,23 @@ def _save_weights(parts: Base, folder: Path) -> None:
     parts.tokenizer.save_pretrained(folder)
 
 
-def calibrate(
-    parts: Base, model: Any, dev: Sequence[TrainingArticle]
-) -> tuple[checkpoint.Calibration, dict[str, float]]:
-    """Temperatures, confusion counts and f1_macro a field on dev; a field without dev labels gets 1.0 and no counts."""
-    logits = score_articles(model, parts.encoder, dev, torch.device("cpu"))
-    gold = np.concatenate([article.gold for article in dev])
-    temperatures, confusion, scores = {}, {}, {}
+def calibrate(parts: Base, model: Any, articles: Sequence[TrainingArticle]) -> checkpoint.Calibration:
+    """Temperatures and confusion counts on labels that were not trained on.
+
+    A field that has none there keeps those of the base; where the base has none either, the temperature is 1.0.
+    """
+    logits = score_articles(model, parts.encoder, articles, torch.device("cpu"))
+    gold = np.concatenate([article.gold for article in articles])
+    temperatures, confusion = {}, {}
     for column, field in enumerate(parts.scheme.fields):
         labelled = gold[:, column] != IGNORED
-        temperatures[field.name] = fit_temperature(logits[column][labelled], gold[labelled, column])
         if not labelled.any():
+            temperatures[field.name] = parts.calibration.temperatures.get(field.name, 1.0)
+            if field.name in parts.calibration.confusion:
+                confusion[field.name] = parts.calibration.confusion[field.name]
             continue
+        temperatures[field.name] = fit_temperature(logits[column][labelled], gold[labelled, column])
         names = [field.labels[index] for index in gold[labelled, column]]
         predicted = [field.labels[index] for index in logits[column][labelled].argmax(-1)]
         confusion[field.name] = np.asarray(confusion_matrix(names, predicted, field.labels)).tolist()
-        scores[field.name] = f1_macro(names, predicted, field.labels)
-    return checkpoint.Calibration(temperatures, confusion), scores
+    return checkpoint.Calibration(temperatures, confusion)

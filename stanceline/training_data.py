@@ -56,12 +56,11 @@ def prepare(groups: Sequence[Sequence[Example]], encoder: WindowEncoder, scheme:
             for column, field in enumerate(scheme.fields):
                 if (label := example.labels.get(field.name)) is not None:
                     gold[row, column] = field.labels.index(label)
-        title = group[0].title if group[0].related and group[0].text != group[0].title else ""
         articles.append(
             TrainingArticle(
                 examples=tuple(group),
                 token_ids=encoder.tokenize([example.text for example in group]),
-                title_ids=encoder.title_ids(title),
+                title_ids=encoder.title_ids(group[0].title) if group[0].related else [],
                 gold=gold,
                 weights=np.array([example.weight for example in group], dtype=np.float32),
             )

@@ -46,7 +46,7 @@ def open_writer(
     Raises:
         OutputError: The file exists, cannot be written there, or its suffix is of no known format.
     """
-    types = _row_types(scheme_fields, columns, uncertain)
+    types = row_types(scheme_fields, columns, uncertain)
     if isinstance(path, str | Path):
         path = Path(path)
         check_output(path, force=force, format=format)
@@ -62,10 +62,15 @@ def row_columns(scheme_fields: Sequence[Field], columns: Sequence[str] = (), *, 
     Raises:
         OutputError: One of `columns`, carried through from the input, is a column of the predictions.
     """
-    return list(_row_types(scheme_fields, columns, uncertain))
+    return list(row_types(scheme_fields, columns, uncertain))
 
 
-def _row_types(scheme_fields: Sequence[Field], columns: Sequence[str], uncertain: bool) -> dict[str, type]:
+def row_types(scheme_fields: Sequence[Field], columns: Sequence[str], uncertain: bool) -> dict[str, type]:
+    """The type of each column of a row, in order.
+
+    Raises:
+        OutputError: As `row_columns`.
+    """
     types: dict[str, type] = {
         "article_id": str,
         "title": str,

@@ -14,9 +14,9 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from stanceline.label_files import read_examples  # noqa: E402
-from stanceline.labels import LabelScheme, read_targets  # noqa: E402
-from stanceline.records import Example  # noqa: E402
+from stanceline.label_files import read_examples
+from stanceline.labels import LabelScheme, read_targets
+from stanceline.records import Example
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 
@@ -123,3 +123,19 @@ def word_piece_tokenizer(texts: list[str]):
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, **{f"{name}_token": token for name, token in special.items()}
     )
+
+
+@pytest.fixture
+def stanceline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """The command line in this process: `status, out, err = stanceline("labels", "check", path)`."""
+    from stanceline.cli import main
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["stanceline", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        out, err = capsys.readouterr()
+        return int(exit_.value.code or 0), out, err
+
+    return run

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from stanceline import checkpoint
-from stanceline.checkpoint import find_checkpoint, read_manifest, staging_folder, write_manifest
+from stanceline.checkpoint import (
+    copy_checkpoint,
+    find_base,
+    find_checkpoint,
+    read_manifest,
+    staging_folder,
+    write_manifest,
+)
 from stanceline.classifier import StanceClassifier
 from stanceline.errors import CheckpointError, OutputError
 from stanceline.labels import LabelScheme
@@ -100,6 +107,25 @@ def test_a_manifest_that_is_not_json_is_refused(copied: Path):
     assert "damaged" in refusal(copied)
 
 
+@pytest.mark.parametrize("temperatures", [{}, 3, "text", [], -1.0, 0, "1", float("nan")])
+def test_temperatures_that_are_missing_or_no_divisors_are_refused(copied: Path, temperatures):
+    fields = json.loads((copied / checkpoint.MANIFEST).read_text())["fields"]
+    is_one = isinstance(temperatures, int | float | str) and temperatures not in (3, "text")
+    rewrite(copied, temperatures=dict.fromkeys(fields, temperatures) if is_one else temperatures)
+    assert "damaged" in refusal(copied)
+
+
+def test_weights_that_lack_a_tensor_are_refused_on_one_line(copied: Path):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(copied / checkpoint.HEADS_WEIGHTS)
+    name = min(weights)
+    del weights[name]
+    save_file(weights, copied / checkpoint.HEADS_WEIGHTS)
+    write_manifest(copied, read_manifest(copied))
+    assert name in refusal(copied, "torch")
+
+
 def test_the_hash_changes_with_what_decides_a_prediction(copied: Path):
     before = read_manifest(copied).hash
     temperatures = dict(read_manifest(copied).calibration.temperatures)
@@ -133,6 +159,28 @@ def test_a_promoted_checkpoint_that_is_gone_is_no_silent_fallback(tmp_path: Path
 def test_an_existing_output_is_never_overwritten(copied: Path):
     with pytest.raises(OutputError, match="exists already"):
         staging_folder(copied)
+
+
+def test_a_copy_holds_nothing_that_an_earlier_one_left_behind(tiny_checkpoint: Path, tmp_path: Path):
+    partial = staging_folder(tmp_path / "copy")
+    partial.mkdir()
+    (partial / "left.json").write_text("{}")
+    copy_checkpoint(tiny_checkpoint, tmp_path / "copy")
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {path.name for path in tiny_checkpoint.iterdir()}
+
+
+def test_a_copy_that_cannot_be_written_is_an_output_error(tiny_checkpoint: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        copy_checkpoint(tiny_checkpoint, tmp_path / "file" / "copy")
+
+
+@pytest.mark.parametrize("find", [find_checkpoint, find_base])
+@pytest.mark.parametrize("name", ["nowhere/", "my models/new one"])
+def test_what_is_neither_a_folder_nor_a_hub_name_is_refused_on_one_line(find, name: str):
+    with pytest.raises(CheckpointError, match="no such folder") as caught:
+        find(name)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_scheme_keeps_its_order(tiny_checkpoint: Path, seed_scheme: LabelScheme):

@@ -1,6 +1,7 @@
 """Same sentence, same labels: alone, in a batch, in any order, on any engine, after save and load."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from stanceline import classifier as classifier_module
 from stanceline.classifier import StanceClassifier
+from stanceline.readers import read_articles
 from stanceline.records import Article, Prediction, Sentence
 
 TEXT = (
@@ -18,12 +20,13 @@ TEXT = (
 
 @pytest.fixture(scope="module")
 def onnx(tiny_checkpoint: Path) -> StanceClassifier:
-    return StanceClassifier.from_pretrained(tiny_checkpoint, device="cpu")
+    # Without the cache: with it, whatever comes a second time would be what came first.
+    return StanceClassifier.from_pretrained(tiny_checkpoint, device="cpu", cache=False)
 
 
 @pytest.fixture(scope="module")
 def torch_reference(tiny_checkpoint: Path) -> StanceClassifier:
-    return StanceClassifier.from_pretrained(tiny_checkpoint, device="torch")
+    return StanceClassifier.from_pretrained(tiny_checkpoint, device="torch", cache=False)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,17 @@ def test_a_text_gives_a_prediction_for_each_sentence_with_its_offsets(onnx: Stan
     predictions = onnx.classify_text(TEXT)
     assert [TEXT[p.start : p.end] for p in predictions] == [p.text for p in predictions]
     assert [p.sentence_index for p in predictions] == list(range(4))
+
+
+def test_a_text_is_labelled_as_a_file_of_it_would_be(onnx: StanceClassifier, tmp_path: Path):
+    text = "# " + TEXT
+    path = tmp_path / "text"
+    path.write_text(text)
+    (article,) = read_articles([str(path)], reject=pytest.fail)
+    labelled = onnx.classify_text(text)
+    assert labelled == list(onnx.classify([replace(article, article_id="text")]))
+    assert {p.title for p in labelled} == {"Envoys gather in Lusaka"}
+    assert {p.title for p in onnx.classify_text(text, title="")} == {""}
 
 
 def test_probabilities_sum_to_one_and_the_label_is_the_most_probable(onnx: StanceClassifier):

@@ -63,6 +63,8 @@ def test_unrelated_sentences_stand_alone_and_without_the_title():
 def test_nothing_before_a_cut_is_context():
     _, second = encoder().windows([[10], [11]], cuts=frozenset({1}))
     assert second.token_ids == [1, 11, 2]
+    _, _, third, *_ = encoder(overlap=2).windows([[10], [11] * 4, [12] * 44], cuts=frozenset({1}), before=[[9]])
+    assert not {9, 10} & set(third.token_ids)
 
 
 def test_context_none_gives_the_windows_of_unrelated_sentences():
@@ -100,3 +102,11 @@ def test_random_cuts_are_the_same_for_a_seed_and_never_before_the_first_sentence
     assert all(0 not in cuts for cuts, _ in draws)
     assert any(len(cuts) == 11 for cuts, _ in draws), "some articles become single sentences"
     assert random_cuts(12, AugmentConfig(cut_probability=0.0), random.Random(0)) == (frozenset(), False)
+
+
+def test_a_title_that_is_the_first_sentence_is_hidden_in_its_own_window_only():
+    first, second = encoder().windows([[7, 8], [10] * 30, [11] * 30], [7, 8])
+    assert first.token_ids[:4] == [1, 7, 8, 2]
+    assert first.spans[0] == (1, 3)
+    assert second.token_ids[:4] == [1, 7, 8, 2]
+    assert second.spans[0][0] > 3

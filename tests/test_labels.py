@@ -44,6 +44,10 @@ def test_a_target_declared_twice_is_refused():
     [
         ("x = 1", "not a table"),
         ("[a]\ncolour = 1", "unknown keys"),
+        ("[a]\naliases = 'grain'", "aliases"),
+        ("[a]\naliases = [1]", "aliases"),
+        ("[a]\ndescription = 3", "description"),
+        ("[Tariffs]", "lower-case"),
         ("", "declares no target"),
         ("[a", "cannot be read"),
     ],

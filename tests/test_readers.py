@@ -286,6 +286,11 @@ def test_a_row_with_sentences_is_already_split(write):
         ]
 
 
+def test_an_empty_list_of_sentences_leaves_the_text(write):
+    row = {"text": "The envoys met on Friday.", "sentences": []}
+    assert read(write("a.jsonl", json.dumps(row))).only.text == row["text"]
+
+
 def test_wanted_columns_are_carried_in_every_format(table):
     assert read(table(ROWS), columns=["n"]).articles[0].extra == {"n": "1"}
     assert [a.extra for a in read(table(ROWS)).articles] == [{}, {}]
@@ -322,6 +327,7 @@ def test_a_column_of_the_output_cannot_be_carried(table):
         ('{"text": "x \\ud800"}', "line 2", "broken"),
         ('{"text": "x", "sentence_index": 0}', "line 2", "no 'article_id'"),
         ('{"text": "x", "sentence_index": -1, "article_id": "x"}', "line 2", "use whole numbers from 0"),
+        ('{"text": "x", "sentence_index": 1%s, "article_id": "x"}' % ("0" * 400), "line 2", "use whole numbers from 0"),
         ('{"text": "x", "article_id": "a"}', "line 2", "its article_id came before"),
         ("[" * 100_000, "line 2", "is not JSON"),
     ],

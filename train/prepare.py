@@ -2,8 +2,8 @@
 
     python train/prepare.py --data DIR -o further.jsonl
 
-`DIR` holds `corpus/domain.jsonl.gz`, `newsmtsc.jsonl` and `unscon_umuc.jsonl`. The labels name each sentence by its passage, its place there and the
-hash of its text; a sentence whose text is not found is an error, never left out.
+`DIR` holds `corpus/domain.jsonl.gz`, `newsmtsc.jsonl` and `unscon_umuc.jsonl`. The labels name each sentence by its
+passage, its place there and the hash of its text; a sentence whose text is not found is an error, never left out.
 """
 
 import argparse

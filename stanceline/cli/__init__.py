@@ -7,6 +7,7 @@ Exit status: 0 done; 1 nothing usable, or a check failed; 2 wrong usage; 3 finis
 import importlib
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -22,6 +23,13 @@ EXIT_INTERRUPTED = 130
 _COMMANDS = {
     "classify": ("classify", "Label each sentence of articles with its stances and its sentiment."),
     "train": ("train", "Fine-tune a checkpoint on labelled sentences."),
+    "labels": ("labels", "Check, merge, split, import and export labels."),
+    "evaluate": ("evaluate", "Score a checkpoint against labels, beside floors, with a report."),
+    "compare": ("compare", "Tell whether one checkpoint is really better than another."),
+    "review": ("review", "Look at predictions in the browser, and correct them."),
+    "report": ("report", "Turn predictions into a page that an analyst can hand on."),
+    "models": ("models", "List the checkpoints that there are."),
+    "promote": ("promote", "Make a checkpoint the default of `classify`, if it is not worse."),
 }
 
 
@@ -37,6 +45,15 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"stanceline.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of the pipe went away, as `head` does: nothing is wrong, and nothing can be written any more.
+            # Caught here because click would end with status 1.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -63,10 +80,6 @@ def main() -> None:
     except StancelineError as error:
         click.echo(f"stanceline: {error}", err=True)
         status = error.exit_status
-    except BrokenPipeError:
-        # The reader of the pipe went away, as `head` does: nothing is wrong, and nothing can be written any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
     sys.exit(status if isinstance(status, int) else 0)
 
 
