@@ -58,7 +58,11 @@ class AugmentConfig:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a checkpoint is trained. `stanceline train --recipe FILE` reads it, flags override it."""
+    """How a checkpoint is trained. `stanceline train --recipe FILE` reads it, flags override it.
+
+    Raises:
+        ConfigError: A number makes no sense.
+    """
 
     epochs: float = 4.0
     batch_sentences: int = 32  # labelled sentences an optimizer step
@@ -72,6 +76,21 @@ class Recipe:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_sentences", "batch_tokens", "evaluations_per_epoch"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}, it must be more than 0")
+        for name, value in (
+            ("patience", self.patience),
+            ("replay", self.replay),
+            ("loss.distillation", self.loss.distillation),
+            ("optimizer.learning_rate", self.optimizer.learning_rate),
+        ):
+            if value < 0:
+                raise ConfigError(f"{name} is {value}, it must not be less than 0")
+        if not 0 < self.dev_fraction < 1:
+            raise ConfigError(f"dev_fraction is {self.dev_fraction}, it must lie between 0 and 1")
 
 
 # What `stanceline train` takes instead of the defaults above where it starts from a checkpoint: a few careful steps,

@@ -193,7 +193,9 @@ def _write(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     _save_weights(parts, partial)
-    (partial / checkpoint.RECIPE).write_text(json.dumps(to_dict(replace(recipe, model=parts.config)), indent=1) + "\n", encoding="utf-8")
+    (partial / checkpoint.RECIPE).write_text(
+        json.dumps(to_dict(replace(recipe, model=parts.config)), indent=1) + "\n", encoding="utf-8"
+    )
     manifest = checkpoint.Manifest(
         name=output.name,
         scheme=parts.scheme,

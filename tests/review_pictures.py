@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-ANSWERS = "afnxanfxa"
+ANSWERS = 12
 ARTICLE = 3
 
 
@@ -22,6 +22,17 @@ def post(server: review_browser.Server, body: dict) -> None:
         f"{server.url}/api/labels", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     urllib.request.urlopen(request).close()
+
+
+def likely_key(server: review_browser.Server) -> str:
+    """What the model would answer to the next question."""
+    with urllib.request.urlopen(f"{server.url}/api/status") as response:
+        field = json.load(response)["fields"][0]["name"]
+    with urllib.request.urlopen(f"{server.url}/api/labels/queue?annotator=ana&field={field}") as response:
+        number = json.load(response)["items"][0]["sentence"]["id"]
+    with urllib.request.urlopen(f"{server.url}/api/predictions/{number}") as response:
+        label = json.load(response)["sentence"]["predictions"][field]["label"]
+    return {"favor": "f", "against": "a", "neutral": "n", "none": "x"}[label]
 
 
 def disagree(server: review_browser.Server) -> None:
@@ -49,7 +60,8 @@ def main(predictions: Path, folder: Path) -> None:
 
         disagree(server)
         show("queue")
-        for key in ANSWERS:
+        for number in range(ANSWERS):
+            key = likely_key(server) if number % 4 else "n"
             before = driver.find_element(By.CSS_SELECTOR, ".card").text
             ActionChains(driver).send_keys(key).perform()
             WebDriverWait(driver, 240).until(lambda d: d.find_element(By.CSS_SELECTOR, ".card").text != before)  # noqa: B023
@@ -58,7 +70,7 @@ def main(predictions: Path, folder: Path) -> None:
             if size != "desktop":
                 show("queue")
                 before = driver.find_element(By.CSS_SELECTOR, ".card").text
-                ActionChains(driver).send_keys("a").perform()
+                ActionChains(driver).send_keys(likely_key(server)).perform()
                 WebDriverWait(driver, 240).until(lambda d: d.find_element(By.CSS_SELECTOR, ".card").text != before)  # noqa: B023
             driver.save_screenshot(str(folder / f"review-queue-{size}.png"))
             for place in (f"article/{ARTICLE}", "corpus", "conflicts"):

@@ -15,7 +15,7 @@ from stanceline.checkpoint import read_manifest
 from stanceline.classifier import StanceClassifier
 from stanceline.config import LossConfig, ModelConfig, OptimizerConfig, Recipe
 from stanceline.distillation import with_teacher
-from stanceline.errors import LabelError, OutputError
+from stanceline.errors import ConfigError, LabelError, OutputError
 from stanceline.fine_tuning import FineTuning, batch_loss
 from stanceline.label_files import group_articles
 from stanceline.labels import LabelScheme, Target
@@ -262,6 +262,14 @@ def test_an_encoder_without_weights_of_a_run_cannot_be_resumed(tiny_encoder, few
 def test_labels_that_cannot_be_learned_from_are_refused(examples: list[Example], message: str):
     with pytest.raises(LabelError, match=message):
         check_trainable(examples, rows("dev"), TARGETS)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"epochs": 0.0}, {"batch_tokens": 0}, {"patience": -1}, {"dev_fraction": 0.0}, {"replay": -1.0}]
+)
+def test_a_recipe_that_makes_no_sense_is_refused(setting: dict):
+    with pytest.raises(ConfigError, match=next(iter(setting))):
+        Recipe(**setting)
 
 
 def test_dev_without_labels_is_refused():

@@ -16,7 +16,9 @@ import click
 @click.option("--allow-host", multiple=True, help="A further name that the server may be called by.")
 @click.option("--random-share", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Of the queue.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random share.")
-@click.option("--codebook", type=click.Path(path_type=Path), help="What the answers follow.  [default: the shipped one]")
+@click.option(
+    "--codebook", type=click.Path(path_type=Path), help="What the answers follow.  [default: the shipped one]"
+)
 @click.option("--model", help="Checkpoint of /api/classify.  [default: the promoted or the shipped one]")
 @click.option("--no-browser", is_flag=True, help="Don't open the page.")
 def review_command(

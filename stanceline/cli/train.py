@@ -225,7 +225,8 @@ def _resumable(output: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if any(output.with_name(output.name + ending).exists() for ending in (".run", ".partial")):
+        begun = any(output.with_name(output.name + ending).exists() for ending in (".run", ".partial"))
+        if begun and os.environ.get("RANK", "0") == "0":
             arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
             click.echo(f"To go on: {shlex.join(['stanceline', *arguments, '--resume'])}", err=True)
         raise

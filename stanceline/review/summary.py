@@ -1,5 +1,6 @@
 """Shares of the labels and the net stance, over time and by source, with intervals over articles."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from stanceline.labels import Field
 
 SAMPLES = 400  # resamples of an interval: it is drawn anew with every change of a filter
 SOURCES = 12  # that are shown alone; the others are summed up
-PERIODS = 40  # points in time at most, before months become years
+PERIODS = 40  # months at most, before they become years; two months or less are shown by day
 OTHER_SOURCES = ""
+_DATE = re.compile(r"(?P<year>[0-9]{4})(-(?P<month>0[1-9]|1[0-2])(-(?P<day>[0-9]{2}))?)?(?![0-9])")
 
 LabelCount = tuple[int, str, str, str, int]  # article, source, date, label, sentences
 
@@ -108,13 +110,14 @@ def _largest_sources(rows: Sequence[LabelCount]) -> set[str]:
 
 
 def _is_dated(date: str) -> bool:
-    return len(date) >= 4 and date[:4].isdecimal() and (len(date) == 4 or date[4] == "-")
+    return _DATE.match(date) is not None
 
 
 def _period(rows: Sequence[LabelCount]) -> tuple[str, int]:
-    """The finest period that every date has and that leaves few enough points; its name and its ISO length."""
-    dates = {row[2] for row in rows}
-    for name, length in (("day", 10), ("month", 7)):
-        if dates and all(len(date) >= length for date in dates) and len({date[:length] for date in dates}) <= PERIODS:
-            return name, length
-    return "year", 4
+    """The finest period that every date has and that leaves few enough from first to last; its name and ISO length."""
+    dates = [_DATE.match(date) for date in {row[2] for row in rows}]
+    months = [int(d["year"]) * 12 + int(d["month"]) for d in dates if d is not None and d["month"]]
+    days = [d for d in dates if d is not None and d["day"]]
+    if not dates or len(months) < len(dates) or max(months) - min(months) >= PERIODS:
+        return "year", 4
+    return ("day", 10) if len(days) == len(dates) and max(months) - min(months) <= 1 else ("month", 7)

@@ -32,9 +32,17 @@ export function timeChart(summary, field, width) {
   return frame(`${kind} over time`, note, field, groups, drawing, summary.period);
 }
 
+// "2024", "2024-05" or "2024-05-17" as a point in time.
+function instant(name) {
+  const [year, month = 1, day = 1] = name.split("-").map(Number);
+  return Date.UTC(year, month - 1, day);
+}
+
 function drawTime(groups, width, label) {
   const right = 12, top = 10, bottom = 28;
-  const x = (place) => (groups.length === 1 ? (LEFT + width - right) / 2 : LEFT + 14 + (place * (width - LEFT - right - 28)) / (groups.length - 1));
+  const times = groups.map((group) => instant(group.name));
+  const span = times.at(-1) - times[0];
+  const x = (place) => (span ? LEFT + 14 + ((times[place] - times[0]) * (width - LEFT - right - 28)) / span : (LEFT + width - right) / 2);
   const y = (value) => top + ((1 - value) * (HEIGHT - top - bottom)) / 2;
   const grid = [-1, -0.5, 0, 0.5, 1].flatMap((value) => [
     svg("line", { x1: LEFT, x2: width - right, y1: y(value), y2: y(value), class: value === 0 ? "axis" : "grid" }),
@@ -42,8 +50,12 @@ function drawTime(groups, width, label) {
   ]);
   const known = groups.map((group, place) => ({ group, place })).filter(({ group }) => group.net !== null);
   const path = known.map(({ group, place }, n) => `${n ? "L" : "M"}${x(place)} ${y(group.net)}`).join("");
-  const step = Math.ceil(groups.length / Math.max(2, Math.floor(width / 90)));
-  const names = groups.map((group, place) => (place % step ? null : svg("text", { x: x(place), y: HEIGHT - 8, "text-anchor": "middle" }, group.name)));
+  let free = 0; // where the next name has room
+  const names = groups.map((group, place) => {
+    if (x(place) < free) return null;
+    free = x(place) + 30 + 7 * group.name.length;
+    return svg("text", { x: x(place), y: HEIGHT - 8, "text-anchor": "middle" }, group.name);
+  });
   return svg("svg", { width, height: HEIGHT, role: "img", "aria-label": label }, grid, svg("path", { d: path, class: "line" }),
     known.map(({ group, place }) => point(group, x(place), y, true)), names);
 }
