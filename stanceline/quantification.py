@@ -2,8 +2,8 @@
 
 Counting predicted labels is biased wherever the corpus differs from the data that the model was made on. The adjusted
 count asks instead which true shares would, with the error rates that were counted on dev, lead to the counts that are
-seen. It takes one thing for granted: that the model errs in this corpus as it erred on dev (P(predicted | gold) is the
-same; only the shares differ).
+seen. It supposes that the model errs in this corpus much as it erred on dev. It never errs just so, and the counts on dev
+are taken for less certain than they are by `_TRANSFER`.
 
 `tests/test_quantification.py` compares it with plain counting and with expectation-maximization on the probabilities
 (Saerens et al. 2002). The latter is about as close where the probabilities are perfectly calibrated, farther off where
@@ -28,6 +28,10 @@ SAMPLES = 1000
 MIN_ARTICLES = 10
 MIN_SENTENCES = 50
 
+# Dev sentences that are worth one: error rates differ between kinds of text by more than the chance of a sample. Between
+# dev and the held-out seeds of the first checkpoint that shipped, the variance of its rates was 5 times that of chance;
+# of 22 intervals for the seeds, 18 held the true share without this discount, 20 with 3, all with 4.
+_TRANSFER = 4.0
 _PRIOR = 1.0  # sentences that each gold label is thought to have on dev beyond those counted, spread over the labels
 _ITERATIONS = 200  # of the solver; the shares then stand to three digits
 _CHUNK = 4_000_000  # cells of a chunk of resamples
@@ -60,14 +64,22 @@ class Shares:
         return is_enough(self.articles, self.sentences)
 
     @property
-    def best(self) -> tuple[Estimate, ...]:
-        """The adjusted shares, or the counted ones where there are none."""
-        return self.counted if self.adjusted is None else self.adjusted
+    def shown(self) -> tuple[Estimate, ...]:
+        """The counted shares, with the intervals of the adjusted ones where there are any.
+
+        The count varies less, so that groups are compared by it; the interval, in which it need not lie, tells how far
+        it may be off.
+        """
+        if self.adjusted is None:
+            return self.counted
+        return tuple(_with_interval(*pair) for pair in zip(self.counted, self.adjusted, strict=True))
 
     @property
     def net(self) -> Estimate | None:
-        """The net stance of `best`."""
-        return self.net_counted if self.adjusted is None else self.net_adjusted
+        """The net stance, as `shown`."""
+        if self.net_counted is None or self.net_adjusted is None:
+            return self.net_counted
+        return _with_interval(self.net_counted, self.net_adjusted)
 
 
 def is_enough(articles: int, sentences: int) -> bool:
@@ -108,7 +120,7 @@ class Quantifier:
                 raise LabelError(
                     f"confusion counts of shape {counts.shape}, expected {labels} by {labels}, none below 0"
                 )
-            draws = np.random.default_rng(seed).standard_gamma(counts + _PRIOR / labels, (SAMPLES, labels, labels))
+            draws = np.random.default_rng(seed).standard_gamma(counts / _TRANSFER + _PRIOR / labels, (SAMPLES, labels, labels))
             self._rates = draws / draws.sum(-1, keepdims=True)  # (S, gold, predicted)
 
     def shares(self, counts: ArrayLike) -> Shares:
@@ -181,6 +193,10 @@ def _solved(naive: Floats, rates: Floats) -> Floats:
         expected = (shares[:, None] * by_gold).sum(0)
         shares *= (by_gold * (predicted / expected)).sum(1)
     return np.asarray(shares.T / shares.sum(0)[:, None])
+
+
+def _with_interval(value: Estimate, interval: Estimate) -> Estimate:
+    return Estimate(value.value, interval.low, interval.high)
 
 
 def _estimates(values: Floats, resamples: Floats) -> tuple[Estimate, ...]:

@@ -68,13 +68,13 @@ def time_chart(groups: Sequence[Group], field: Field) -> TimeChart:
     first, last = groups[0].position, groups[-1].position
     width = max(1, last - first)
     across = {g.position: _MARGIN + (100 - 2 * _MARGIN) * (g.position - first) / width for g in groups}
-    highest = max(found.best[place].high for found in shares.values() for place in (0, 1))
+    highest = max(found.shown[place].high for found in shares.values() for place in (0, 1))
     ceiling = next(step for step in _CEILINGS if highest <= step or step == 1.0)
     lines = []
     for place in (0, 1):
         points = {}
         for position, found in shares.items():
-            share = found.best[place]
+            share = found.shown[place]
             y, low, high = (round(100 * (1 - min(v, 1.0) / ceiling), 2) for v in (share.value, share.low, share.high))
             points[position] = Point(round(across[position], 2), y, low, high)
         segments = tuple((points[p], points[p + 1]) for p in points if p + 1 in points)

@@ -24,8 +24,8 @@ from stanceline.report_tally import (
 MAX_ARTICLES = 20
 
 _WEAK_RECALL = 0.6  # a label of which fewer dev sentences are found is named as a weak point
-_SCARCE = 20  # dev sentences of a label below which its error rates are said to be poorly known
-_LANGUAGE = re.compile(r"^language:\s*(\w[\w-]*)\s*$", re.MULTILINE)
+_SCARCE = 50  # dev sentences of a label below which its error rates are said to be poorly known
+_LANGUAGE = re.compile(r"\blanguage:\s*(\w[\w-]*)", re.IGNORECASE)
 _LANGUAGES = {"en": "English"}
 
 
@@ -161,7 +161,7 @@ def _caveats(fields: tuple[FieldReport, ...], manifest: Manifest | None, card: s
     """What a reader has to know before using the figures."""
     first = fields[0].shares
     caveats = [PROVENANCE]
-    language = _LANGUAGE.search(_front_matter(card))
+    language = _LANGUAGE.search(card)
     if language:
         name = _LANGUAGES.get(language[1], language[1])
         caveats.append(f"The checkpoint is made for text in {name}; labels of other text mean little.")
@@ -177,8 +177,8 @@ def _caveats(fields: tuple[FieldReport, ...], manifest: Manifest | None, card: s
         )
     else:
         caveats.append(
-            "The adjusted shares take for granted that the model errs here as it erred on dev. It was chosen on dev, "
-            "so it errs more on other text, and on text of another kind more still: the true intervals are wider."
+            "The intervals suppose that the model errs here about as it erred on its dev labels, give or take what "
+            "its errors were seen to differ between kinds of text. On text of quite another kind they may miss."
         )
         caveats += [caveat for entry in fields for caveat in _weak_points(entry)]
     if not first.is_enough:
@@ -206,5 +206,5 @@ def _weak_points(entry: FieldReport) -> list[str]:
     caveats = [f"{name}: a weak point. On dev the model found only {', '.join(weak)}."] if weak else []
     if sizes:
         few = ", ".join(f"{count} of {label}" for label, count in sizes.items())
-        caveats.append(f"{name}: dev has few sentences of some labels ({few}), so the intervals are wide.")
+        caveats.append(f"{name}: dev has few sentences of some labels ({few}), so its adjusted shares are rough.")
     return caveats

@@ -236,9 +236,9 @@ def _summary(entry: FieldReport) -> Mapping[str, str]:
     first, second = entry.field.labels[:2]
     adjective = {"favor": "favourable", "against": "critical"}
     more, less = adjective.get(first, first), adjective.get(second, second)
-    if net.low > 0:
+    if net.low > 0 and net.value > 0:
         words = f"more {more} than {less}"
-    elif net.high < 0:
+    elif net.high < 0 and net.value < 0:
         words = f"more {less} than {more}"
     elif net.high - net.low > 1:
         words = "too uncertain to tell"

@@ -7,8 +7,14 @@ import click
 
 @click.command("review")
 @click.argument("predictions", type=click.Path(path_type=Path))
-@click.option("--labels", type=click.Path(path_type=Path), help="Where the answers go.  [default: PREDICTIONS.labels]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Export the answers, without a page.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), default="labels.jsonl", show_default=True, help="The answers."
+)
+@click.option("-o", "--output", "--export", type=click.Path(path_type=Path), help="Export the answers, without a page.")
+@click.option(
+    "--context", type=click.IntRange(0), default=3, show_default=True, help="Sentences around, in the export."
+)
+@click.option("--force", is_flag=True, help="Replace the file that is exported to.")
 @click.option("--annotator", help="The name that answers are kept under.  [default: the user's]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Any but a loopback address needs a token.")
 @click.option("--port", type=int, help="[default: 8765, or the next that is free]")
@@ -23,8 +29,10 @@ import click
 @click.option("--no-browser", is_flag=True, help="Don't open the page.")
 def review_command(
     predictions: Path,
-    labels: Path | None,
+    labels: Path,
     output: Path | None,
+    context: int,
+    force: bool,
     annotator: str | None,
     host: str,
     port: int | None,
@@ -39,20 +47,19 @@ def review_command(
     """Look at predictions, and correct them.
 
     PREDICTIONS is a file of `stanceline classify`. Every answer is on the disk before the page confirms it; stop with
-    Ctrl-C, go on with the same command. With -o, the answers are written as rows that `stanceline train` takes.
+    Ctrl-C, go on with the same command. With --export, the answers are written as rows that `stanceline train` takes.
     """
     from stanceline.review import export_labels, serve
 
-    answers = labels or predictions.with_name(predictions.name + ".labels")
     if output is not None:
-        exported = export_labels(predictions, answers, output, warn=_note)
+        exported = export_labels(predictions, labels, output, context=context, overwrite=force, warn=_note)
         click.echo(f"{output}: {exported.labelled} labelled sentences")
         if exported.left_out:
             _note(f"{exported.left_out} answered sentences are not in {predictions} and were left out")
         return
     serve(
         predictions,
-        answers,
+        labels,
         host=host,
         port=port,
         open_browser=not no_browser,
