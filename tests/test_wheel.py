@@ -17,7 +17,8 @@ def test_the_wheel_carries_the_checkpoint_the_seeds_and_the_static_files(tmp_pat
     (wheel,) = tmp_path.glob("stanceline-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    shipped = {path.name for path in (ROOT / "models" / "default").iterdir()}
+    default = ROOT / "models" / "default"
+    shipped = {path.relative_to(default).as_posix() for path in default.rglob("*") if path.is_file()}
     assert {f"stanceline/shipped/default/{name}" for name in shipped} <= names
     assert {f"stanceline/shipped/seeds/{name}" for name in ("labels.jsonl", "targets.toml", "codebook.md")} <= names
     assert {"stanceline/cli/classify.py", "stanceline/review/static/index.html"} <= names

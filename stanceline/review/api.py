@@ -283,7 +283,7 @@ def _classify_routes(load: "Callable[[], StanceClassifier]") -> APIRouter:
         with lock:  # one text at a time: the engine uses all cores as it is
             if not loaded:
                 loaded.append(load())
-            predictions = loaded[0].classify_text(given.text, title=given.title)
+            predictions = loaded[0].classify_text(given.text, title=given.title or None)
         sentences = [
             out.ClassifiedSentence(
                 sentence_index=p.sentence_index,
