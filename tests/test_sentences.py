@@ -19,7 +19,7 @@ HARD_CASES = [
     "Gen. Paul Orbe and Lt. Col. Ines Waker met Amb. B. Tarr. | They talked.",
     "The talks opened at 5 p.m. | The hall was full.",
     "The talks opened at 10 a.m. Tuesday in a tent. | The hall was full.",
-    "The call is under embargo until 10:00 a.m. Eastern tomorrow. | Questions?",
+    "The call is under embargo until 9:30 a.m. Eastern tomorrow. | Questions?",
     "J. R. Okello spoke first. | W. B. Saro replied.",
     "Draft No. 5 invokes Art. 51 and para. 12 of the annex. | It passed.",
     "It rose by 3.5 percent to $1.2 billion. | It fell again.",
