@@ -173,7 +173,7 @@ def _markdown_text(text: str) -> str:
 
 def _percent(share: float) -> str:
     """A share for reading: tenths only where there is little."""
-    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
+    return f"{share:.1%}" if 0.0005 <= share < 0.0995 else f"{share:.0%}"
 
 
 def _span(estimate: Estimate) -> str:

@@ -36,7 +36,6 @@ def main(predictions: Path, model: Path) -> None:
             driver.get(page.as_uri())
             set_screen(driver, 1280, 900)
             shoot(driver, "desktop", 1280, 1500)
-            shoot(driver, "desktop-field", 1280, 1400, "#field-0")
             shoot(driver, "desktop-articles", 1280, 1100, "#articles")
             set_screen(driver, 1280, 900, dark=True)
             shoot(driver, "desktop-dark", 1280, 1400, "#field-0")

@@ -428,7 +428,8 @@ def test_a_killed_command_resumes_to_the_same_bytes(corpus: Path, tiny_checkpoin
         resume = ["--resume"] if Parts.is_in_use(Destination(output).parts_folder) else []
         running = subprocess.Popen(command(output, *resume), stderr=subprocess.PIPE)
         try:
-            _, error = running.communicate(timeout=draw.uniform(0.3, 0.7) * took)
+            # Early enough that two kills fall into the work, however the machine's load changes; then it may finish.
+            _, error = running.communicate(timeout=draw.uniform(0.15, 0.35) * took if kills < 2 else None)
             assert running.returncode == 0, error
             break
         except subprocess.TimeoutExpired:

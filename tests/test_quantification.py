@@ -96,9 +96,9 @@ def test_the_interval_holds_the_truth_where_the_model_errs_as_on_dev(truth):
 
 @pytest.mark.parametrize("truth", [DEV, CRITICAL, RARE], ids=["as-dev", "critical", "rare"])
 def test_the_interval_holds_the_truth_where_the_text_is_of_another_kind(truth):
-    coverage, _ = simulate(truth, rounds=60, drift=0.4)
-    assert coverage["adjusted"] >= 0.90
-    assert coverage["undiscounted"] < coverage["adjusted"]
+    coverage, _ = simulate(truth, rounds=60, drift=0.3)  # error rates then differ by 3 times the variance of chance
+    assert coverage["adjusted"] >= 0.85
+    assert coverage["undiscounted"] < coverage["adjusted"] - 0.05
 
 
 def test_the_adjusted_count_is_closer_than_the_plain_count_where_the_corpus_is_unlike_dev():
