@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a dozen processes that each import torch
 def test_the_commands_of_the_page_run(tmp_path: Path, tiny_checkpoint: Path):
     page = runpy.run_path(str(ROOT / "docs" / "run_page.py"))
     text = (ROOT / "docs" / "retraining.md").read_text(encoding="utf-8")
