@@ -1,8 +1,9 @@
 """Runs the commands of a page and puts their real output under them: `docs/run_page.py docs/retraining.md --model M`.
 
 A command stands behind `$ ` in a `console` block; what follows it in the block is its output. The commands run one
-after the other in a new folder that holds `articles/`, as the user's own machine would. Between them, a comment
-`<!-- correct A B -->` plays the person who corrects spreadsheet A into B: the labels are those of the seeds.
+after the other in a new folder that holds `articles/`, as the user's own machine would. Between them, comments
+play the person: `<!-- correct A B -->` corrects spreadsheet A into B, with the labels of the seeds, and
+`<!-- label-arms A -->` labels sentences of the seeds for a target of its own.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _FIELDS = ("western_policy", "global_security_proposals", "sentiment")
+_ARMS = re.compile(r"\b(arms|weapons?|missiles?|shells|nuclear|warheads?)\b")
 ROOT = Path(__file__).resolve().parent.parent
-_BLOCK = re.compile(r"```console\n(.*?)```|<!-- (correct .*?) -->", re.DOTALL)
+_BLOCK = re.compile(r"```console\n(.*?)```|<!-- ((?:correct|label-arms) .*?) -->", re.DOTALL)
 
 
 def commands(page: str) -> Iterator[str]:
@@ -69,11 +71,31 @@ def correct(spreadsheet: Path, corrected: Path) -> None:
         known = gold.get((row["article_id"], int(row["sentence_index"])))
         if known:
             row.update({name: known[name] for name in _FIELDS})
-        if "arms" in corrected.stem:  # a person's labels of a target of their own, and of nothing else
-            armed = re.search(r"\b(arms|weapons?|missiles?|shells)\b", row["text"])
-            row["arms_exports"] = "none" if not armed else "against" if row["sentiment"] == "negative" else "neutral"
-            row.update(dict.fromkeys(_FIELDS, ""))
-    with corrected.open("w", encoding="utf-8", newline="") as file:
+    _write(corrected, table)
+
+
+def label_arms(path: Path) -> None:
+    """Sentences of the seeds about weapons, and twice as many others, labelled after their sentiment: a stand-in."""
+    rows = [json.loads(line) for line in (ROOT / "seeds" / "labels.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if row["split"] != "test"]
+    is_about = {id(row): bool(_ARMS.search(row["text"])) for row in rows}
+    others = [row for row in rows if not is_about[id(row)]][: 2 * sum(is_about.values())]
+    stance = {"positive": "favor", "negative": "against", "neutral": "neutral"}
+    _write(
+        path,
+        [
+            {
+                **{name: row[name] for name in ("article_id", "title", "sentence_index", "text")},
+                "arms_exports": stance[row["sentiment"]] if is_about[id(row)] else "none",
+            }
+            for row in rows
+            if is_about[id(row)] or row in others
+        ],
+    )
+
+
+def _write(path: Path, table: list[dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(table[0]))
         writer.writeheader()
         writer.writerows(table)
@@ -84,6 +106,9 @@ def run_command(command: str, folder: Path, more: tuple[str, ...] = ()) -> str:
     if command.startswith("correct "):
         _, spreadsheet, corrected = command.split()
         correct(folder / spreadsheet, folder / corrected)
+        return ""
+    if command.startswith("label-arms "):
+        label_arms(folder / command.split()[1])
         return ""
     words = shlex.split(command)
     if words[1] == "train":
@@ -100,7 +125,11 @@ def run_command(command: str, folder: Path, more: tuple[str, ...] = ()) -> str:
     )
     if done.returncode:
         raise SystemExit(f"{command}: exit status {done.returncode}\n{done.stdout}")
-    return done.stdout.replace(str(folder / "home"), "~/.local/share/stanceline").replace(f"{folder}/", "~/work/")
+    told = {str(folder / "home"): "~/.local/share/stanceline", f"{folder}/": "~/work/", str(ROOT): "~/stanceline"}
+    text = done.stdout
+    for path, shown in told.items():
+        text = text.replace(path, shown)
+    return text
 
 
 def main() -> None:

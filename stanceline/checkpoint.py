@@ -34,12 +34,12 @@ ENCODER_WEIGHTS = "model.safetensors"
 HEADS_WEIGHTS = "heads.safetensors"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
-ONNX_INT8 = "model.int8.onnx"
+ONNX = "model.int8.onnx"
 RECIPE = "recipe.json"
 CARD = "README.md"
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
-_HASHED = (ENCODER_CONFIG, ENCODER_WEIGHTS, HEADS_WEIGHTS, TOKENIZER, TOKENIZER_CONFIG, ONNX_INT8, RECIPE)
+_HASHED = (ENCODER_CONFIG, ENCODER_WEIGHTS, HEADS_WEIGHTS, TOKENIZER, TOKENIZER_CONFIG, ONNX, RECIPE)
 _REQUIRED = (ENCODER_CONFIG, ENCODER_WEIGHTS, HEADS_WEIGHTS, TOKENIZER)
 
 

@@ -50,10 +50,11 @@ class LossConfig:
 
 @dataclass(frozen=True, slots=True)
 class AugmentConfig:
-    """Random cuts of the articles, so that a sentence is learned with much and with little context."""
+    """Changes to the articles in each epoch: with more or less context, with other names."""
 
     cut_probability: float = 0.5  # share of the articles that are cut at random places
     drop_title_probability: float = 0.3  # among those
+    swap_names_probability: float = 0.0  # share of the articles in which countries and leaders change places
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,12 @@ class StanceModel(nn.Module):
                 {field.name: nn.Parameter(torch.randn(hidden) * 0.02) for field in scheme.fields}
             )
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, spans: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None, spans: Tensor) -> tuple[Tensor, ...]:
         """Logits of each field, in the order of the scheme.
 
         Args:
             input_ids: (B, T) token ids.
-            attention_mask: (B, T), 1 where there is a token.
+            attention_mask: (B, T), 1 where there is a token; None where no window is padded.
             spans: (B, S, 2) token ranges of the sentences; (0, 0) is padding and gets meaningless scores.
 
         Returns:

@@ -16,7 +16,7 @@ from stanceline.checkpoint import (
     ENCODER_CONFIG,
     ENCODER_WEIGHTS,
     HEADS_WEIGHTS,
-    ONNX_INT8,
+    ONNX,
     Manifest,
     verify,
 )
@@ -67,6 +67,7 @@ class OnnxEngine:
             self.session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own classes without a common base
             raise CheckpointError(f"{model}: ONNX Runtime cannot load it: {error}") from error
+        self.inputs = [given.name for given in self.session.get_inputs()]
         self.pool = ThreadPoolExecutor(self.threads)
 
     def run(self, windows: Sequence[Window]) -> Iterator[Logits]:
@@ -77,7 +78,7 @@ class OnnxEngine:
         batch = self.encoder.collate([window])
         outputs = self.session.run(
             None,
-            {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "spans": batch.spans},
+            {name: getattr(batch, name) for name in self.inputs},
         )
         return tuple(output[0] for output in outputs)
 
@@ -140,8 +141,8 @@ def load_engine(
     """
     device = resolve_device(device)
     if device == "cpu":
-        verify(folder, manifest, (ONNX_INT8,))
-        return OnnxEngine(folder / ONNX_INT8, encoder, threads)
+        verify(folder, manifest, (ONNX,))
+        return OnnxEngine(folder / ONNX, encoder, threads)
     import torch
 
     try:

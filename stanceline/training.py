@@ -24,8 +24,9 @@ from stanceline.calibration import fit_temperature
 from stanceline.card import write_card
 from stanceline.config import Recipe, to_dict
 from stanceline.distillation import with_teacher
+from stanceline.encoding import Batch, Window
 from stanceline.errors import OutputError, UsageError
-from stanceline.export import export_int8
+from stanceline.export import export_cpu
 from stanceline.fine_tuning import FineTuning, Progress, evaluate, score_articles
 from stanceline.label_files import group_articles
 from stanceline.labels import LabelScheme
@@ -39,6 +40,7 @@ from stanceline.training_data import IGNORED, TrainingArticle, prepare
 from stanceline.training_labels import Replay
 
 _VERSIONED = ("torch", "transformers", "tokenizers", "onnxruntime", "numpy")
+_SAMPLE = 64  # windows that show how large the activations become
 _LEAST_ROOM = 1_000_000  # bytes; with less the disk is as good as full
 
 
@@ -214,7 +216,7 @@ def _write(
     manifest = checkpoint.write_manifest(partial, manifest)
     # From here on with the weights as they are stored, so that every figure is true of what ships.
     stored = load_model(partial, manifest)
-    export_int8(stored, parts.scheme, partial / checkpoint.ONNX_INT8)
+    export_cpu(stored, parts.scheme, _sample_windows(parts, calibration_articles), partial / checkpoint.ONNX)
     calibration = calibrate(parts, stored, calibration_articles)
     scores = evaluate(stored, parts.encoder, parts.scheme, dev, torch.device("cpu"))
     del scores["mean"]
@@ -222,6 +224,17 @@ def _write(
     write_card(partial, manifest, scores, notes=notes, train_count=counts[0], dev_count=counts[1])
     checkpoint.commit_folder(partial, output)
     return Trained(output, manifest, scores)
+
+
+def _sample_windows(parts: Base, articles: Sequence[TrainingArticle]) -> list[Batch]:
+    """Some windows of some articles, one a batch."""
+    windows: list[Window] = []
+    for article in articles:
+        if len(windows) >= _SAMPLE:
+            break
+        related = article.examples[0].related
+        windows += parts.encoder.windows(article.token_ids, article.title_ids, related=related)
+    return [parts.encoder.collate([window]) for window in windows[:_SAMPLE]]
 
 
 def _save_weights(parts: Base, folder: Path) -> None:

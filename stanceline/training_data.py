@@ -1,4 +1,4 @@
-"""Labelled articles as tensors: tokenized once, cut anew and batched anew in every epoch, the same for a seed."""
+"""Labelled articles as tensors: cut anew and batched anew in every epoch, the same for a seed."""
 
 import random
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stanceline.config import Recipe
 from stanceline.encoding import Batch, Window, WindowEncoder, random_cuts, token_batches
 from stanceline.labels import LabelScheme
+from stanceline.name_swaps import swap_names
 from stanceline.records import Example
 
 IGNORED = -100  # gold index of a field that is not labelled, as torch's cross_entropy has it
@@ -79,11 +80,11 @@ def epoch_steps(
     units: list[Unit] = []
     for position, article in enumerate(articles):
         cuts, untitled = random_cuts(len(article.token_ids), recipe.augment, rng)
+        token_ids, title_ids = article.token_ids, article.title_ids
+        if recipe.augment.swap_names_probability and rng.random() < recipe.augment.swap_names_probability:
+            token_ids, title_ids = _swapped(article, encoder, rng)
         windows = encoder.windows(
-            article.token_ids,
-            () if untitled else article.title_ids,
-            related=article.examples[0].related,
-            cuts=cuts,
+            token_ids, () if untitled else title_ids, related=article.examples[0].related, cuts=cuts
         )
         units += [(position, window) for window in windows]
     # Noise on the lengths, so that windows of one length do not meet in every epoch.
@@ -99,6 +100,13 @@ def epoch_steps(
         steps[-1].append(units_of_pass)
         count += sum(len(window.spans) for _, window in units_of_pass)
     return steps
+
+
+def _swapped(article: TrainingArticle, encoder: WindowEncoder, rng: random.Random) -> tuple[list[list[int]], list[int]]:
+    """Token ids of the sentences and of the title, with the names of the article exchanged."""
+    first = article.examples[0]
+    title, *texts = swap_names([first.title, *(example.text for example in article.examples)], rng)
+    return encoder.tokenize(texts), encoder.title_ids(title) if first.related else []
 
 
 def sentences_in(step: Sequence[Sequence[Unit]]) -> int:

@@ -74,7 +74,7 @@ def test_a_pickle_is_refused_before_anything_is_read(copied: Path):
 @pytest.mark.parametrize(
     ("name", "device"),
     [
-        (checkpoint.ONNX_INT8, "cpu"),
+        (checkpoint.ONNX, "cpu"),
         (checkpoint.TOKENIZER, "cpu"),
         (checkpoint.ENCODER_WEIGHTS, "torch"),
         (checkpoint.HEADS_WEIGHTS, "torch"),

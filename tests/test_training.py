@@ -13,7 +13,7 @@ from stanceline import run_state
 from stanceline.bases import load_base
 from stanceline.checkpoint import read_manifest
 from stanceline.classifier import StanceClassifier
-from stanceline.config import LossConfig, ModelConfig, OptimizerConfig, Recipe
+from stanceline.config import AugmentConfig, LossConfig, ModelConfig, OptimizerConfig, Recipe
 from stanceline.distillation import with_teacher
 from stanceline.errors import ConfigError, LabelError, OutputError
 from stanceline.fine_tuning import FineTuning, batch_loss
@@ -102,6 +102,22 @@ def test_a_batch_stays_within_its_budget_of_tokens(tiny_encoder: Path, few_train
     seen = sorted((position, s) for step in steps for units in step for position, w in units for s in w.sentences)
     everything = [(p, s) for p, article in enumerate(articles) for s in range(len(article.token_ids))]
     assert sorted(set(seen)) == everything
+
+
+def test_names_are_swapped_anew_in_each_epoch_and_every_sentence_stays(tiny_encoder: Path, seed_scheme: LabelScheme):
+    base = load_base(tiny_encoder, seed_scheme, ModelConfig())
+    named = [replace(example, text=f"Russia met China. {example.text}") for example in rows("a")]
+    articles = prepare(group_articles(named), base.encoder, seed_scheme)
+    recipe = Recipe(augment=AugmentConfig(cut_probability=0.0, swap_names_probability=1.0))
+
+    def texts(epoch: int) -> list[list[int]]:
+        steps = epoch_steps(articles, base.encoder, recipe, epoch)
+        windows = [window for step in steps for units in step for _, window in units]
+        assert sorted(s for window in windows for s in window.sentences) == list(range(len(articles[0].token_ids)))
+        return [window.token_ids for window in windows]
+
+    assert texts(0) == texts(0)
+    assert len({str(texts(epoch)) for epoch in range(6)}) > 1
 
 
 def test_a_missing_label_costs_nothing(tiny_encoder: Path, seed_scheme: LabelScheme):
@@ -215,7 +231,7 @@ def test_a_full_disk_while_the_checkpoint_is_saved_leaves_nothing_under_its_name
 
     arguments = {"base": tiny_encoder, "output": tmp_path / "new", "recipe": QUICK, "device": "cpu"}
     with monkeypatch.context() as patch:
-        patch.setattr("stanceline.training.export_int8", full)
+        patch.setattr("stanceline.training.export_cpu", full)
         with pytest.raises(OutputError, match="No space left on device; mend that, then go on with --resume"):
             train(few_train, few_dev, seed_scheme, **arguments)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.run"]

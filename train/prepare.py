@@ -69,7 +69,9 @@ def passages(data: Path, wanted: set[str]) -> dict[str, Passage]:
             for start in range(0, len(sentences), CORPUS_PASSAGE):
                 part = sentences[start : start + CORPUS_PASSAGE]
                 key = f"corpus:{row['article_id']}:{start}"
-                found[key] = (row["title"], row["source"], row["date"], by_hash(part))
+                # A few documents of the corpus share an id.
+                texts = by_hash(part) | (found[key][3] if key in found else {})
+                found[key] = (row["title"], row["source"], row["date"], texts)
     speeches: dict[str, list[dict]] = {}
     for row in read(data / "unscon_umuc.jsonl"):
         speeches.setdefault(row["meta"]["fileid"], []).append(row)
