@@ -125,7 +125,7 @@ def run_command(command: str, folder: Path, more: tuple[str, ...] = ()) -> str:
     )
     if done.returncode:
         raise SystemExit(f"{command}: exit status {done.returncode}\n{done.stdout}")
-    told = {str(folder / "home"): "~/.local/share/stanceline", f"{folder}/": "~/work/", str(ROOT): "~/stanceline"}
+    told = {str(folder / "home"): "~/.local/share/stanceline", f"{folder}/": "~/project/", str(ROOT): "~/stanceline"}
     text = done.stdout
     for path, shown in told.items():
         text = text.replace(path, shown)

@@ -34,6 +34,7 @@ class InputFile:
     path: Path
     file_id: str  # its path relative to the INPUT argument
     kind: Kind | None  # None: not readable, to be reported
+    problem: str = ""  # why it cannot even be looked at; "" where its suffix says enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,8 @@ class Inputs:
             yield InputFile(source.root, file_id, kind_of(source.root) or (None if is_other else "text"))
             return
         for top in source.files or (source.root,):
-            for path in _walk(top) if top.is_dir() else (top,):
-                if (file := _as_input(path, source.root)) is not None:
+            for path, problem in _walk(top) if top.is_dir() else ((top, ""),):
+                if (file := _as_input(path, source.root, problem)) is not None:
                     yield file
 
 
@@ -129,29 +130,61 @@ def _source(name: str) -> _Source | None:
     return _Source(Path(*fixed), tuple(map(Path, found)))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """The files below the folder, sorted within each folder, and folders that cannot be listed; no hidden ones."""
+def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The files below the folder, sorted within each folder, and folders that are left out with the reason.
+
+    Hidden files and folders are passed over. Links are followed, but no folder is read twice.
+    """
     errors: list[OSError] = []
-    for top, folders, files in os.walk(folder, onerror=errors.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(top, name) for name in sorted(files) if not name.startswith("."))
-        while errors:
-            yield Path(errors.pop().filename)
-    yield from (Path(error.filename) for error in errors)
+    trees = [folder.resolve()]  # what is read, with all below it
+    for top, folders, files in os.walk(folder, onerror=errors.append, followlinks=True):
+        yield from (_unlisted(error) for error in errors)
+        errors.clear()
+        yield from ((Path(top, name), "") for name in sorted(files) if not name.startswith("."))
+        followed = []
+        for name in sorted(name for name in folders if not name.startswith(".")):
+            path = Path(top, name)
+            if path.is_symlink():
+                target = path.resolve()
+                if any(_is_below(target, tree) or _is_below(tree, target) for tree in trees):
+                    yield path, f"is a link to {target}, which is read already, at least in part; leave it out"
+                    continue
+                trees.append(target)
+            followed.append(name)
+        folders[:] = followed
+    yield from (_unlisted(error) for error in errors)
 
 
-def _as_input(path: Path, root: Path) -> InputFile | None:
+def _unlisted(error: OSError) -> tuple[Path, str]:
+    return Path(error.filename), "cannot be listed; allow reading it or leave it out"
+
+
+def _is_below(path: Path, tree: Path) -> bool:
+    """Whether reading the tree reads the path; what lies in a hidden folder of it is not read."""
+    return path.is_relative_to(tree) and not any(part.startswith(".") for part in path.relative_to(tree).parts)
+
+
+def _as_input(path: Path, root: Path, problem: str) -> InputFile | None:
     """A file of a folder or pattern; None where it is of a kind that holds no articles."""
-    kind = kind_of(path)
+    file_id = path.relative_to(root).as_posix()
+    if problem:
+        return InputFile(path, file_id, None, problem)
     if path.name.endswith(".rejected.jsonl"):  # what an earlier run left out
         return None
-    if kind is None and path.suffix.lower() not in NOT_READ and not path.is_dir():
+    kind = kind_of(path)
+    if kind is None and path.suffix.lower() not in NOT_READ:
+        if path.is_symlink() and not path.exists():  # perhaps to a folder on a disk that is not mounted
+            return InputFile(path, file_id, None, "is a link that leads nowhere; mend it or leave it out")
         return None
-    return InputFile(path, path.relative_to(root).as_posix(), kind)
+    return InputFile(path, file_id, kind)
 
 
 def _nothing_usable(files: Iterator[InputFile]) -> str:
-    others = Counter(file.path.suffix.lower() for file in files)
+    others: Counter[str] = Counter()
+    for file in files:
+        if file.problem:
+            return f"holds no article; {file.path} {file.problem}"
+        others[file.path.suffix.lower()] += 1
     seen = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(3))
     readable = " ".join(KINDS)
     return f"holds no article; files are read that end in {readable}" + (f" (there are {seen})" if seen else "")

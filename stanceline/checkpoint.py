@@ -121,12 +121,10 @@ def read_manifest(folder: Path) -> Manifest:
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; name one with --model")
-    for path in sorted(folder.iterdir()):
-        if path.suffix in _PICKLES:
-            raise CheckpointError(f"{path}: refused, a pickle can run code; checkpoints are safetensors, ONNX and JSON")
     path = folder / MANIFEST
-    if not path.exists():
+    if not path.exists():  # asked first: a folder that is none may be a whole disk
         raise CheckpointError(f"{folder}: not a Stanceline checkpoint, {MANIFEST} is missing")
+    _refuse_pickles(folder)
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
@@ -144,12 +142,20 @@ def read_manifest(folder: Path) -> Manifest:
         )
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: damaged ({error!r}); get the checkpoint again") from error
     for name in _REQUIRED:
         if name not in manifest.files or not (folder / name).exists():
             raise CheckpointError(f"{folder}: {name} is missing; get the checkpoint again")
     return manifest
+
+
+def _refuse_pickles(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _PICKLES:
+            raise CheckpointError(f"{path}: refused, a pickle can run code; checkpoints are safetensors, ONNX and JSON")
 
 
 def _checked_temperatures(data: Mapping[str, Any]) -> dict[str, float]:
@@ -165,13 +171,17 @@ def verify(folder: Path, manifest: Manifest, names: tuple[str, ...]) -> None:
     """Compares files with the hashes in the manifest.
 
     Raises:
-        CheckpointError: A file is missing, truncated or changed.
+        CheckpointError: A file is missing, cannot be read, is truncated or changed.
     """
     for name in names:
         path = folder / name
-        if not path.exists():
-            raise CheckpointError(f"{folder}: {name} is missing; get the checkpoint again")
-        if sha256_of(path) != manifest.files.get(name):
+        try:
+            digest = sha256_of(path)
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{folder}: {name} is missing; get the checkpoint again") from error
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+        if digest != manifest.files.get(name):
             raise CheckpointError(f"{path}: damaged, not the SHA-256 of {MANIFEST}; get the checkpoint again")
 
 

@@ -12,8 +12,9 @@ from tokenizers import Tokenizer
 
 from stanceline import checkpoint
 from stanceline.encoding import Window, WindowEncoder, pool_pieces
-from stanceline.errors import CheckpointError
+from stanceline.errors import CheckpointError, InputError
 from stanceline.labels import Field, LabelScheme
+from stanceline.language import foreign_language_of
 from stanceline.records import Article, FieldPrediction, Prediction, Sentence
 from stanceline.runtime import Engine, Logits, load_engine
 from stanceline.sentences import split_sentences, title_of
@@ -83,28 +84,42 @@ class StanceClassifier:
         """The fields that this checkpoint labels."""
         return self.manifest.scheme
 
-    def classify_text(self, text: str, *, title: str | None = None) -> list[Prediction]:
+    def classify_text(self, text: str, *, title: str | None = None, any_language: bool = True) -> list[Prediction]:
         """Labels the sentences of one text, as the command does those of a file.
 
         Args:
             text: An article.
             title: None takes the first line, where it looks like a title; "" is no title.
+            any_language: See `classify`.
+
+        Raises:
+            InputError: The text is not in English, and `any_language` is False.
         """
         title = title_of(text) if title is None else title
-        return list(self.classify([Article(article_id="text", text=text, title=title)]))
+        article = Article(article_id="text", text=text, title=title)
+        return list(self.classify([article], any_language=any_language))
 
-    def classify(self, articles: Iterable[Article]) -> Iterator[Prediction]:
+    def classify(self, articles: Iterable[Article], *, any_language: bool = True) -> Iterator[Prediction]:
         """Labels the sentences of each article, in order.
 
         A sentence's labels depend on its article alone, not on the other articles or on how many there are.
+        The labels hold for English, but what is given here is labelled in whatever language it is. To leave other
+        languages out, as the command does, take the articles from `stanceline.readers.read_articles`, or ask
+        `stanceline.language.foreign_language`; to be stopped by them, pass `any_language=False`.
 
         Args:
             articles: Any number; they are taken as they are needed.
+            any_language: False refuses articles in other languages than English.
 
         Yields:
             One prediction a sentence.
+
+        Raises:
+            InputError: When it is reached, an article that is not in English, if `any_language` is False. Predictions
+                of the articles just before it may be lost with it.
         """
-        blocks = ((article, block) for article in articles for block in self.blocks(article))
+        taken = articles if any_language else map(_in_english, articles)
+        blocks = ((article, block) for article in taken for block in self.blocks(article))
         for _, predictions in self.label(blocks):
             yield from predictions
 
@@ -180,6 +195,14 @@ class StanceClassifier:
 
 def _named(field: Field, best: int, probabilities: Sequence[float]) -> FieldPrediction:
     return FieldPrediction(field.labels[best], probabilities[best], dict(zip(field.labels, probabilities, strict=True)))
+
+
+def _in_english(article: Article) -> Article:
+    language = foreign_language_of(article)
+    if language is not None:
+        message = f"is in {language}, and the labels hold for English; leave it out or pass any_language=True"
+        raise InputError(f"article {article.article_id!r}: {message}")
+    return article
 
 
 def _buffers(blocks: Iterable[tuple[K, Block]]) -> Iterator[list[tuple[K, Block]]]:

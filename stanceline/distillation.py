@@ -9,6 +9,7 @@ import torch
 from stanceline.bases import Base
 from stanceline.classifier import softmax
 from stanceline.fine_tuning import score_articles
+from stanceline.runtime import TorchEngine
 from stanceline.training_data import IGNORED, TrainingArticle
 
 
@@ -28,7 +29,7 @@ def with_teacher(
     """
     if not articles or not base.trained_fields:
         return list(articles)
-    logits = score_articles(base.model, base.encoder, articles, device)
+    logits = score_articles(TorchEngine(base.model, base.encoder, device), base.encoder, articles)
     trained = [field.name in base.trained_fields for field in base.scheme.fields]
     taught = []
     start = 0

@@ -24,7 +24,7 @@ from stanceline.metrics import f1_macro
 from stanceline.model import StanceModel
 from stanceline.ranks import Ranks
 from stanceline.run_state import BEST, Interruption, load_state, save_state, save_tensors
-from stanceline.runtime import TorchEngine
+from stanceline.runtime import Engine, TorchEngine
 from stanceline.training_data import (
     IGNORED,
     TrainingArticle,
@@ -220,8 +220,9 @@ class FineTuning:
         return scores
 
     def _scores(self, dev: Sequence[TrainingArticle]) -> dict[str, float]:
+        engine = TorchEngine(self.model, self.encoder, self.device)
         main = self.ranks.is_main
-        return self.ranks.from_main(evaluate(self.model, self.encoder, self.scheme, dev, self.device) if main else None)
+        return self.ranks.from_main(evaluate(engine, self.encoder, self.scheme, dev) if main else None)
 
     def _restore_best(self, dev: Sequence[TrainingArticle]) -> dict[str, float]:
         if self.ranks.is_main:
@@ -334,10 +335,9 @@ def batch_loss(
 
 
 def score_articles(
-    model: StanceModel, encoder: WindowEncoder, articles: Sequence[TrainingArticle], device: torch.device
+    engine: Engine, encoder: WindowEncoder, articles: Sequence[TrainingArticle]
 ) -> list[NDArray[np.float64]]:
     """(N, C) uncalibrated logits a field: all sentences in the order of the articles, each read in its article."""
-    engine = TorchEngine(model, encoder, device)
     windows = [
         encoder.windows(article.token_ids, article.title_ids, related=article.examples[0].related)
         for article in articles
@@ -353,14 +353,10 @@ def score_articles(
 
 
 def evaluate(
-    model: StanceModel,
-    encoder: WindowEncoder,
-    scheme: LabelScheme,
-    articles: Sequence[TrainingArticle],
-    device: torch.device,
+    engine: Engine, encoder: WindowEncoder, scheme: LabelScheme, articles: Sequence[TrainingArticle]
 ) -> dict[str, float]:
     """f1_macro of each field that has gold labels, and their `mean`."""
-    logits = score_articles(model, encoder, articles, device)
+    logits = score_articles(engine, encoder, articles)
     gold = np.concatenate([article.gold for article in articles])
     scores = {}
     for column, field in enumerate(scheme.fields):

@@ -110,6 +110,7 @@ def _read_csv(path: str, data: bytes) -> _Read:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise LabelError(f"{path} line {line}: is not UTF-8; save the file as CSV UTF-8") from error
+    csv.field_size_limit(2**31 - 1)  # characters of a cell, which may hold a whole book
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, problems = [], []
     try:

@@ -6,7 +6,10 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
+from stanceline.records import Article
+
 _SAMPLE = 2_000  # characters that are looked at: from the beginning, the middle and the end of a long text
+_JUDGED = 8_000  # characters of an article's sentences that are enough to tell its language
 _FEWEST_LETTERS = 20  # a shorter text is judged by its script alone
 _NAMES = dict(
     pair.replace("-", " ").split(":")
@@ -58,6 +61,19 @@ def foreign_language(text: str) -> str | None:
     if ranking[language] < _LIKELY or ranking["en"] > _RULED_OUT or english >= _SOME_ENGLISH:
         return None
     return _NAMES.get(language, f"another language ({language})")
+
+
+def foreign_language_of(article: Article) -> str | None:
+    """As `foreign_language`, of an article; one that is already split is judged by its beginning."""
+    if article.text is not None:
+        return foreign_language(article.text)
+    sample, length = [], 0
+    for sentence in article.sentences or ():
+        sample.append(sentence.text)
+        length += len(sentence.text)
+        if length > _JUDGED:
+            break
+    return foreign_language("\n".join(sample))
 
 
 def _sample(text: str) -> str:

@@ -26,7 +26,7 @@ from stanceline._files import (
 from stanceline._inputs import InputFile, Inputs
 from stanceline._tables import Row, articles_of_rows, csv_rows, jsonl_rows, table_rows
 from stanceline.errors import UsageError
-from stanceline.language import foreign_language
+from stanceline.language import foreign_language_of
 from stanceline.records import Article, Rejection, Sentence
 from stanceline.sentences import split_stream, title_of
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 Reject = Callable[[Rejection], None]
 
 _HELD = 16 * 2**20  # bytes of one text file that are held as a whole; a longer one is split while it is read
-_JUDGED = 8_000  # characters of an article that are enough to tell its language
 _FEW_IDS = 10_000  # that are held in memory
 _STDIN = "stdin"  # the id of what comes from standard input
 # Columns of every output row: an input's own column of that name has no place beside them.
@@ -164,24 +163,11 @@ class _Reader:
             for article, place in found:
                 if not seen.add(article.article_id):
                     self.reject(Rejection(article.article_id, place, _doubled(article)))
-                elif (language := self._foreign_language(article)) is not None:
+                elif not self.any_language and (language := foreign_language_of(article)) is not None:
                     message = f"is in {language}, and the labels hold for English; leave it out or use --any-language"
                     self.reject(Rejection(article.article_id, place, message))
                 else:
                     yield article
-
-    def _foreign_language(self, article: Article) -> str | None:
-        if self.any_language:
-            return None
-        if article.text is not None:
-            return foreign_language(article.text)
-        sample, length = [], 0
-        for sentence in article.sentences or ():
-            sample.append(sentence.text)
-            length += len(sentence.text)
-            if length > _JUDGED:
-                break
-        return foreign_language("\n".join(sample))
 
     def _of_file(self, file: InputFile | None) -> Iterator[tuple[Article, str]]:
         """The articles of one file with their places; a file that gives neither article nor rejection is rejected."""
@@ -209,7 +195,7 @@ class _Reader:
 
     def _of_kind(self, file: InputFile, reject: Reject) -> Iterator[tuple[Article, str]]:
         if file.kind is None:
-            raise UnreadableError(_why_not_read(file.path))
+            raise UnreadableError(file.problem or _why_not_read(file.path))
         if file.kind in ("jsonl", "csv", "parquet"):
             with closing(table_rows(file.path, self.columns, reject)) as rows:
                 yield from articles_of_rows(rows, file.file_id, self.columns, reject)
@@ -304,8 +290,6 @@ def _doubled(article: Article) -> str:
 
 def _why_not_read(path: Path) -> str:
     suffix = path.suffix.lower()
-    if path.is_dir():
-        return "cannot be listed; allow reading it or leave it out"
     if suffix == ".json":
         return "is JSON; write one object a line and name it .jsonl"
     if suffix in (".tsv", ".xls", ".xlsx"):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
@@ -21,7 +22,7 @@ from stanceline import checkpoint
 from stanceline._version import __version__
 from stanceline.bases import Base, load_base
 from stanceline.calibration import fit_temperature
-from stanceline.card import write_card
+from stanceline.card import DevScores, write_card
 from stanceline.config import Recipe, to_dict
 from stanceline.distillation import with_teacher
 from stanceline.encoding import Batch, Window
@@ -34,7 +35,7 @@ from stanceline.metrics import confusion_matrix
 from stanceline.ranks import Ranks
 from stanceline.records import Example
 from stanceline.run_state import BEST, STATE, require_room
-from stanceline.runtime import load_model
+from stanceline.runtime import Engine, OnnxEngine, TorchEngine, load_model
 from stanceline.training_checks import check_trainable
 from stanceline.training_data import IGNORED, TrainingArticle, prepare
 from stanceline.training_labels import Replay
@@ -217,13 +218,26 @@ def _write(
     # From here on with the weights as they are stored, so that every figure is true of what ships.
     stored = load_model(partial, manifest)
     export_cpu(stored, parts.scheme, _sample_windows(parts, calibration_articles), partial / checkpoint.ONNX)
-    calibration = calibrate(parts, stored, calibration_articles)
-    scores = evaluate(stored, parts.encoder, parts.scheme, dev, torch.device("cpu"))
+    reference = TorchEngine(stored, parts.encoder, torch.device("cpu"))
+    copy = OnnxEngine(partial / checkpoint.ONNX, parts.encoder)
+    calibration = calibrate(parts, reference, calibration_articles)
+    scores, of_copy = (evaluate(engine, parts.encoder, parts.scheme, dev) for engine in (reference, copy))
+    alike = _agreement(*(score_articles(engine, parts.encoder, dev) for engine in (reference, copy)))
+    on_dev = {
+        field.name: DevScores(scores[field.name], of_copy[field.name], share)
+        for field, share in zip(parts.scheme.fields, alike, strict=True)
+        if field.name in scores
+    }
     del scores["mean"]
     manifest = checkpoint.write_manifest(partial, replace(manifest, calibration=calibration))
-    write_card(partial, manifest, scores, notes=notes, train_count=counts[0], dev_count=counts[1])
+    write_card(partial, manifest, on_dev, notes=notes, train_count=counts[0], dev_count=counts[1])
     checkpoint.commit_folder(partial, output)
     return Trained(output, manifest, scores)
+
+
+def _agreement(*scores: Sequence[NDArray[np.float64]]) -> list[float]:
+    """Share of the sentences that two engines label alike, a field each."""
+    return [float((a.argmax(-1) == b.argmax(-1)).mean()) for a, b in zip(*scores, strict=True)]
 
 
 def _sample_windows(parts: Base, articles: Sequence[TrainingArticle]) -> list[Batch]:
@@ -247,12 +261,12 @@ def _save_weights(parts: Base, folder: Path) -> None:
     parts.tokenizer.save_pretrained(folder)
 
 
-def calibrate(parts: Base, model: Any, articles: Sequence[TrainingArticle]) -> checkpoint.Calibration:
+def calibrate(parts: Base, engine: Engine, articles: Sequence[TrainingArticle]) -> checkpoint.Calibration:
     """Temperatures and confusion counts on labels that were not trained on.
 
     A field that has none there keeps those of the base; where the base has none either, the temperature is 1.0.
     """
-    logits = score_articles(model, parts.encoder, articles, torch.device("cpu"))
+    logits = score_articles(engine, parts.encoder, articles)
     gold = np.concatenate([article.gold for article in articles])
     temperatures, confusion = {}, {}
     for column, field in enumerate(parts.scheme.fields):

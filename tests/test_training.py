@@ -149,8 +149,8 @@ def test_the_best_weights_are_left_in_the_model(tiny_encoder, few_train, few_dev
     scores = iter([0.4, 0.9, 0.1, 0.9])
     kept: list[dict[str, torch.Tensor]] = []
 
-    def evaluate(model, *others):
-        kept.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+    def evaluate(engine, *others):
+        kept.append({name: tensor.clone() for name, tensor in engine.model.state_dict().items()})
         return {"mean": next(scores)}
 
     monkeypatch.setattr("stanceline.fine_tuning.evaluate", evaluate)
