@@ -5,7 +5,7 @@ For each register a checkpoint is trained on everything else (the recipe of `mod
 are scored on other articles of the register, and on the dev labels of all other registers, where forgetting would
 show. Everything that is written down goes to OUT.jsonl as it is found, and a run that was stopped goes on from there.
 
-    python train/retraining_study.py --data DATA --base ENCODER -o OUT.jsonl            # hours
+    python train/retraining_study.py --data DATA --base ENCODER -o OUT.jsonl            # hours; see --register, --seed
     python train/retraining_study.py --cost LABELS.jsonl -o COST.json                   # minutes, on idle cores
     python train/retraining_study.py --table OUT.jsonl [--cost-file COST.json]          # prints what the page says
 """
@@ -36,7 +36,9 @@ def register_of(example) -> str:
     return str(example.extra.get("register", "")).partition(":")[0]
 
 
-def study(data: Path, base: str, out: Path, registers: Sequence[str], epochs: float | None) -> None:
+def study(
+    data: Path, base: str, out: Path, registers: Sequence[str], seeds: Sequence[int], epochs: float | None
+) -> None:
     """All registers, sizes and seeds that `out` doesn't hold yet."""
     from stanceline.label_files import read_examples
     from stanceline.labels import LabelScheme, read_targets
@@ -51,7 +53,7 @@ def study(data: Path, base: str, out: Path, registers: Sequence[str], epochs: fl
         others = [e for e in dev if register_of(e) != register]
         pool, held_out = halves(own)
         for size in SIZES:
-            for seed in SEEDS:
+            for seed in seeds:
                 for way in ("as shipped", "new labels alone"):
                     if (register, size, seed, way) in done:
                         continue
@@ -157,7 +159,8 @@ def table(out: Path, cost_file: Path | None) -> Iterator[str]:
         spread = f" ± {stdev(change):.3f}" if len(change) > 1 else ""
         cells = (f"{mean(before):.3f}", f"{mean(after):.3f}", f"{mean(change):+.3f}{spread}", f"{mean(elsewhere):+.3f}")
         yield f"| {register} | {size:,} | {way} | {' | '.join(cells)} |"
-    yield f"\nMeans over {len(SEEDS)} draws of the labels and seeds; ± is their standard deviation."
+    draws = " to ".join(str(count) for count in sorted({len(rows) for rows in found.values()}))
+    yield f"\nDraws of the labels and seeds: {draws}; means over them, ± their standard deviation."
     if cost_file:
         took = json.loads(cost_file.read_text(encoding="utf-8"))
         size = f"{took['seconds']} s and {took['memory_gb']} GB on {took['cores']} cores"
@@ -173,6 +176,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="Folder with train.jsonl and dev.jsonl, whose rows have `register`.")
     parser.add_argument("--base", help="The encoder that the checkpoints without a register start from.")
     parser.add_argument("--register", action="append", help=f"Default: {', '.join(REGISTERS)}.")
+    parser.add_argument("--seed", type=int, action="append", help=f"Default: {', '.join(map(str, SEEDS))}.")
     parser.add_argument("--epochs", type=float, help="Of the checkpoints without a register; default: the recipe's.")
     parser.add_argument("--cost", type=Path, metavar="LABELS", help="Measure the cost on 1,000 of these JSONL rows.")
     parser.add_argument("--table", type=Path, metavar="OUT", help="Print the table of a finished study.")
@@ -186,7 +190,7 @@ def main() -> None:
     elif given.cost:
         cost(given.cost, given.output)
     elif given.data and given.base:
-        study(given.data, given.base, given.output, given.register or REGISTERS, given.epochs)
+        study(given.data, given.base, given.output, given.register or REGISTERS, given.seed or SEEDS, given.epochs)
     else:
         parser.error("give --data and --base, or --cost, or --table")
 
