@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +44,7 @@ class _Source:
 
     root: Path  # a folder, or a file
     files: tuple[Path, ...] | None  # None: a folder, to be walked
+    pattern: tuple[str, ...] = ()  # of the paths below a folder, in parts; () is everything
 
 
 def kind_of(path: Path) -> Kind | None:
@@ -67,6 +69,8 @@ class Inputs:
     def __init__(self, inputs: Sequence[str]) -> None:
         if not inputs:
             raise InputError("no input was given; name files or folders, or - for standard input")
+        if "" in inputs:  # of a variable that was not set; as a path it would be the working folder
+            raise InputError("an input is an empty name; name a file or folder, . for this one")
         if list(inputs).count(STDIN) > 1:
             raise InputError("- stands for standard input, which can be read only once; name it once")
         names = Counter(Path(name).name for name in inputs)
@@ -102,10 +106,9 @@ class Inputs:
             is_other = suffix in NOT_READ or suffix in COMPRESSED or suffix in KINDS
             yield InputFile(source.root, file_id, kind_of(source.root) or (None if is_other else "text"))
             return
-        for top in source.files or (source.root,):
-            for path, problem in _walk(top) if top.is_dir() else ((top, ""),):
-                if (file := _as_input(path, source.root, problem)) is not None:
-                    yield file
+        for path, problem in _paths(source):
+            if (file := _as_input(path, source.root, problem)) is not None:
+                yield file
 
 
 def _source(name: str) -> _Source | None:
@@ -119,15 +122,41 @@ def _source(name: str) -> _Source | None:
         return _Source(path, (path,))
     if not glob.has_magic(name):
         raise InputError(f"{name}: does not exist; check the path")
-    found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-    if not found:
-        raise InputError(f"{name}: matches no file; check the pattern")
     fixed = []  # the parts before the first that is a pattern
     for part in path.parts[:-1]:
         if glob.has_magic(part):
             break
         fixed.append(part)
-    return _Source(Path(*fixed), tuple(map(Path, found)))
+    root = Path(*fixed)
+    if "**" in path.parts:
+        # Not left to glob, which runs in circles where links do.
+        source = _Source(root, None, path.parts[len(fixed) :])
+        is_found = root.is_dir() and any(not problem for _, problem in _paths(source))
+    else:
+        source = _Source(root, tuple(map(Path, sorted(glob.glob(name)))))  # noqa: PTH207 - it may be absolute
+        is_found = bool(source.files)
+    if not is_found:
+        raise InputError(f"{name}: matches no file; check the pattern")
+    return source
+
+
+def _paths(source: _Source) -> Iterator[tuple[Path, str]]:
+    """The paths of a source, and what is left out of it with the reason."""
+    for top in (source.root,) if source.files is None else source.files:
+        for path, problem in _walk(top) if top.is_dir() else ((top, ""),):
+            if not source.pattern or _matches(path.relative_to(source.root).parts, source.pattern, bool(problem)):
+                yield path, problem
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str], is_folder: bool) -> bool:
+    """Whether the pattern stands for the path, or for a folder above it; or of a folder, for something in it."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:], is_folder) or (bool(parts) and _matches(parts[1:], pattern, is_folder))
+    if not parts:
+        return is_folder
+    return fnmatch(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:], is_folder)
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -181,10 +210,14 @@ def _as_input(path: Path, root: Path, problem: str) -> InputFile | None:
 
 def _nothing_usable(files: Iterator[InputFile]) -> str:
     others: Counter[str] = Counter()
+    left_out = None
     for file in files:
         if file.problem:
-            return f"holds no article; {file.path} {file.problem}"
-        others[file.path.suffix.lower()] += 1
+            left_out = left_out or file
+        else:
+            others[file.path.suffix.lower()] += 1
+    if left_out and not others:
+        return f"holds no article; {left_out.path} {left_out.problem}"
     seen = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(3))
     readable = " ".join(KINDS)
     return f"holds no article; files are read that end in {readable}" + (f" (there are {seen})" if seen else "")

@@ -87,6 +87,8 @@ class Recipe:
             ("replay", self.replay),
             ("loss.distillation", self.loss.distillation),
             ("optimizer.learning_rate", self.optimizer.learning_rate),
+            ("model.overlap", self.model.overlap),
+            ("model.title_length", self.model.title_length),
         ):
             if value < 0:
                 raise ConfigError(f"{name} is {value}, it must not be less than 0")

@@ -20,6 +20,7 @@ from stanceline.errors import ConfigError
 T = TypeVar("T")
 Ids = Sequence[int]
 
+_LEAST_ROOM = 16  # tokens of a window, beside twice those of a title
 # A window's repeated sentences may take this share of it; what is further back is left out.
 _OVERLAP_SHARE = 0.25
 # Shares of the cut articles that become single sentences, and chances of a cut before a sentence otherwise.
@@ -65,7 +66,7 @@ class WindowEncoder:
         config: Shape of the windows.
 
     Raises:
-        ConfigError: `max_length` leaves no room for a sentence.
+        ConfigError: `max_length` leaves no room for a sentence beside the title.
     """
 
     def __init__(self, tokenizer: Tokenizer, special: SpecialTokens, config: ModelConfig) -> None:
@@ -75,10 +76,13 @@ class WindowEncoder:
         self.special = special
         self.config = config
         # [CLS] title [SEP] overlap sentence [SEP]
-        if config.max_length < 2 * config.title_length + 16:
+        least = 2 * config.title_length + _LEAST_ROOM
+        if config.max_length < least:
+            or_title = f", or title_length to {(config.max_length - _LEAST_ROOM) // 2} or less"
             raise ConfigError(
-                f"max_length is {config.max_length} tokens, too short for title_length {config.title_length}; "
-                f"use at least {2 * config.title_length + 16}"
+                f"windows of {config.max_length} tokens (max_length, or what the encoder can read) are too short for "
+                f"titles of {config.title_length}; under [model] in the recipe, set max_length to {least} or more"
+                + (or_title if config.max_length >= _LEAST_ROOM else "")
             )
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:

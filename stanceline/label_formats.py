@@ -358,6 +358,7 @@ def _spreadsheet(path: Path) -> Iterator[Record]:
     text = _read_text(path)
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)  # a spreadsheet writes what its country's settings say
+    csv.field_size_limit(2**31 - 1)  # characters of a cell, which may hold a whole book
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     columns = [name.strip() for name in next(reader, [])]
     for name in columns:

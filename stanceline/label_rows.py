@@ -93,7 +93,7 @@ def _read_jsonl(path: str, data: bytes) -> _Read:
         except UnicodeDecodeError:
             problems.append(Problem(place, "is not UTF-8; save the file as UTF-8"))
             continue
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             problems.append(Problem(place, f"is not JSON: {error}"))
             continue
         if not isinstance(row, dict):

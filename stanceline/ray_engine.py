@@ -191,6 +191,8 @@ def _parquet_paths(inputs: Sequence[str]) -> list[str]:
     remote = [name for name in inputs if "://" in name]
     paths = []
     for file in Inputs([name for name in inputs if "://" not in name]) if len(remote) < len(inputs) else ():
+        if file is not None and file.problem:
+            raise InputError(f"{file.path}: {file.problem}")
         if file is None or file.kind != "parquet":
             name = "-" if file is None else file.path
             raise InputError(

@@ -3,9 +3,14 @@
 Nothing here imports torch unless a torch engine is asked for.
 """
 
+import importlib.util
 import os
+import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +32,19 @@ if TYPE_CHECKING:
     import torch
 
     from stanceline.model import StanceModel
+
+# What shows that a driver is there, by what torch must be built for to use it: NVIDIA's on Linux, under Windows' Linux
+# and on Jetson boards; AMD's (ROCm).
+_DRIVERS = {
+    "cuda": ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/nvidia0", "/usr/lib/wsl/lib/libcuda.so.1", "/dev/nvmap"),
+    "hip": ("/dev/kfd",),
+}
+
+# Padded tokens of a forward pass at most: on a GPU so many that its cores are full and Python keeps up.
+BATCH_TOKENS = 8192
+CUDA_BATCH_TOKENS = 32_768
+# Forward passes that are given to a GPU before the results of the first are asked for.
+PASSES_IN_FLIGHT = 4
 
 Logits = tuple[NDArray[np.float32], ...]  # a field each: (S, C)
 
@@ -86,6 +104,9 @@ class OnnxEngine:
 class TorchEngine:
     """PyTorch on any device, in padded batches sorted by length.
 
+    On CUDA nothing waits for a single batch: inputs and results travel through pinned memory while the GPU computes,
+    and several batches are under way before the results of the first are read.
+
     Args:
         model: The network, in evaluation mode.
         encoder: Shapes the inputs.
@@ -94,32 +115,70 @@ class TorchEngine:
     """
 
     def __init__(
-        self, model: "StanceModel", encoder: WindowEncoder, device: "torch.device", batch_tokens: int = 8192
+        self, model: "StanceModel", encoder: WindowEncoder, device: "torch.device", batch_tokens: int = BATCH_TOKENS
     ) -> None:
         self.model = model.to(device).eval()
         self.encoder = encoder
         self.device = device
         self.batch_tokens = batch_tokens
+        self.is_queued = device.type == "cuda"  # calls return before the work is done, in the order of the calls
 
     def run(self, windows: Sequence[Window]) -> Iterator[Logits]:
-        """See `Engine.run`."""
+        """See `Engine.run`; the first batches begin at once."""
+        lengths = [len(window.token_ids) for window in windows]
+        batches = token_batches(range(len(windows)), lengths, self.batch_tokens)
+        flying = deque(self._begin(windows, rows) for rows in islice(batches, PASSES_IN_FLIGHT))
+        return self._results(windows, batches, flying)
+
+    def _results(
+        self, windows: Sequence[Window], batches: Iterator[list[int]], flying: "deque[_Pass]"
+    ) -> Iterator[Logits]:
+        results: list[Logits] = [()] * len(windows)
+        while flying:
+            arrived = flying.popleft()
+            arrays = arrived.wait()
+            flying.extend(self._begin(windows, rows) for rows in islice(batches, 1))
+            for place, row in enumerate(arrived.rows):
+                count = len(windows[row].spans)
+                results[row] = tuple(array[place, :count] for array in arrays)
+        yield from results
+
+    def _begin(self, windows: Sequence[Window], rows: list[int]) -> "_Pass":
+        """Queues the forward pass of some windows, and the way of its results to the CPU behind it."""
         import torch
 
-        results: list[Logits | None] = [None] * len(windows)
-        lengths = [len(window.token_ids) for window in windows]
+        batch = self.encoder.collate([windows[row] for row in rows])
         with torch.inference_mode():
-            for rows in token_batches(range(len(windows)), lengths, self.batch_tokens):
-                batch = self.encoder.collate([windows[row] for row in rows])
-                outputs = self.model(
-                    torch.from_numpy(batch.input_ids).to(self.device),
-                    torch.from_numpy(batch.attention_mask).to(self.device),
-                    torch.from_numpy(batch.spans).to(self.device),
-                )
-                arrays = [output.float().cpu().numpy() for output in outputs]
-                for place, row in enumerate(rows):
-                    count = len(windows[row].spans)
-                    results[row] = tuple(array[place, :count] for array in arrays)
-        yield from (result for result in results if result is not None)
+            outputs = self.model(*map(self._send, (batch.input_ids, batch.attention_mask, batch.spans)))
+            # What is copied from CUDA without waiting lands in pinned memory.
+            copies = [output.float().to("cpu", non_blocking=self.is_queued) for output in outputs]
+        if not self.is_queued:
+            return _Pass(rows, copies)
+        # Whoever waits for it sleeps: the cores are needed for the next articles.
+        done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        done.record(torch.cuda.current_stream(self.device))
+        return _Pass(rows, copies, done)
+
+    def _send(self, array: NDArray[np.int64]) -> "torch.Tensor":
+        import torch
+
+        tensor = torch.from_numpy(array)
+        return (tensor.pin_memory() if self.is_queued else tensor).to(self.device, non_blocking=self.is_queued)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """A forward pass that was begun."""
+
+    rows: list[int]  # its windows
+    logits: "list[torch.Tensor]"  # (B, S, C) a field, on the CPU; not to be read before `done`
+    done: "torch.cuda.Event | None" = None
+
+    def wait(self) -> list[NDArray[np.float32]]:
+        """Its logits, once they are there."""
+        if self.done is not None:
+            self.done.synchronize()
+        return [values.numpy() for values in self.logits]
 
 
 def load_engine(
@@ -131,13 +190,13 @@ def load_engine(
         folder: The checkpoint.
         manifest: Its manifest.
         encoder: Shapes the inputs.
-        device: `auto` (a GPU if torch sees one, else ONNX Runtime), `cpu` (ONNX Runtime), `torch` (torch on CPU in
-            fp32, the reference), or a torch device such as `cuda`, `cuda:1`, `mps`.
+        device: `auto` (an NVIDIA or AMD GPU if torch can use one, else ONNX Runtime), `cpu` (ONNX Runtime), `torch`
+            (torch on CPU in fp32, the reference), or a torch device such as `cuda`, `cuda:1`, `mps`.
         threads: Windows that ONNX Runtime runs at once; 0 means one a core.
 
     Raises:
         CheckpointError: The weights are damaged.
-        UsageError: There is no such device.
+        UsageError: There is no such device, or it cannot compute.
     """
     device = resolve_device(device)
     if device == "cpu":
@@ -145,23 +204,37 @@ def load_engine(
         return OnnxEngine(folder / ONNX, encoder, threads)
     import torch
 
-    try:
-        torch_device = torch.device("cpu" if device == "torch" else device)
-        torch.empty(1, device=torch_device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"--device {device}: not to be had here: {str(error).splitlines()[0]}") from error
+    where = find_device("cpu" if device == "torch" else device)
     model = load_model(folder, manifest)
-    if torch_device.type == "cuda":
+    if where.type == "cuda":
         # Half precision is twice as fast there; on CPU it would only be slower.
         model = model.to(torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
-    return TorchEngine(model, encoder, torch_device)
+        return TorchEngine(model, encoder, where, CUDA_BATCH_TOKENS)
+    return TorchEngine(model, encoder, where)
 
 
 def resolve_device(device: str) -> str:
     """The device that `auto` stands for here; any other name is kept."""
     if device != "auto":
         return device
-    return "cuda" if _has_cuda() else "cpu"
+    return "cuda" if _has_gpu() else "cpu"
+
+
+def find_device(device: str) -> "torch.device":
+    """The torch device of that name.
+
+    Raises:
+        UsageError: There is no such device, or it cannot compute.
+    """
+    import torch
+
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found).add(1).item()  # tensors can be had on `meta` too, but no numbers
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        raise UsageError(f"--device {device}: torch cannot compute on it here ({reason}); use auto or cpu") from error
+    return found
 
 
 def load_model(folder: Path, manifest: Manifest) -> "StanceModel":
@@ -194,12 +267,22 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _has_cuda() -> bool:
-    """Whether a CUDA device is there; a machine without the driver's files is spared the import of torch."""
-    if not Path("/proc/driver/nvidia").exists() and not Path("/dev/nvidia0").exists() and os.name == "posix":
+def _has_gpu() -> bool:
+    """Whether torch can use a GPU here, with CUDA or ROCm; it is imported, which takes seconds, only if it may."""
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
         return False
-    try:
-        import torch
-    except ImportError:
-        return False
+    if os.name == "posix":
+        about = Path(found.origin).with_name("version.py")
+        build = about.read_text(encoding="utf-8") if about.exists() else ""
+        if not any(_may_use(kind, build) for kind in _DRIVERS):
+            return False
+    import torch
+
     return bool(torch.cuda.is_available())
+
+
+def _may_use(kind: str, build: str) -> bool:
+    """Whether a driver of the kind is there, and torch, as its `version.py` says, is not built without it."""
+    is_left_out = re.search(rf"^{kind}\b.*= *None *$", build, re.MULTILINE)
+    return not is_left_out and any(Path(file).exists() for file in _DRIVERS[kind])

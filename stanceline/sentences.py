@@ -46,16 +46,26 @@ _BEFORE_NAME = frozenset(
     "mr mrs ms dr drs messrs mme mlle gen lt maj col capt sgt cpl cmdr adm brig sen rep gov amb prof rev hon pres supt "
     "msgr st ft mt h.e vs".split()
 )
+_ALSO_LAST = ("st", "ft", "mt")  # of these: a street, feet, megatons
 _BEFORE_NUMBER = frozenset(
     "no nos art arts para paras p pp sec secs chap chaps ch vol vols res doc docs fig figs pv add rev approx est ca cf "
     "pt op tel jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
 _NUMBER = re.compile(r"[\W_]{0,2}(?:\d|[IVXLC]+\b)")
 _ACRONYM = re.compile(r".*\b(?:[A-Z]\.){2,}")
+_DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _AFTER_CLOCK = re.compile(
-    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|(?:E[SD]?T|C[ESD]?T|P[SD]?T|M[SD]?T|GMT|UTC|BST|MSK|CEST)\b|"
+    rf"{_DAY}\b(?!['’]s)|(?:E[SD]?T|C[ESD]?T|P[SD]?T|M[SD]?T|GMT|UTC|BST|MSK|CEST)\b|"
     r"(?:Eastern|Central|Mountain|Pacific)\b|(?:[A-Z]\w+ ){1,2}[Tt]ime\b|\(\d"
 )
+# `It ends at 5 p.m. Monday was next.` is two sentences, `The vote due at 5 p.m. Monday was put off.` is one.
+_DAY_AND_VERB = re.compile(rf"{_DAY}\s(?:is|was|will|would|has|had|saw|brought|brings|marks|marked)\b")
+_VERB_AND_CLOCK = re.compile(
+    r"\b(?:is|are|was|were|(?:begin|start|open|resume|close|end|meet)s|began|ended|met|"
+    r"(?:will|would|may|must|should)\s(?:be|begin|start|open|resume|close|end|meet))\s"
+    r"(?:\w+\s)?(?:at|by|before|after|until)\s(?:\w+\s)?\d[\d:.]*\s?[ap]\.m\.$"
+)
+_RELATIVE = re.compile(r"\b(?:that|which|who)\b")
 _CLOSING_QUOTES = "'\"’”»"
 _QUESTION_IN_QUOTES = re.compile(r"[?!…]['\"’”»]+$")
 _ATTRIBUTION = re.compile(
@@ -230,16 +240,24 @@ def _is_abbreviated(tail: str, is_whole: bool, following: str, core: str) -> boo
         return False
     last = _last_word(tail)
     abbreviation = last.removesuffix(".").lower()
+    first, *others = core.split(maxsplit=2)
+    starts = first.rstrip(",") in _STARTERS
     if abbreviation in _BEFORE_NAME or (is_whole and _ITEM_NUMBER.fullmatch(tail)):
-        return True
+        return not (starts and abbreviation in _ALSO_LAST)
     if abbreviation in _BEFORE_NUMBER:
         return bool(_NUMBER.match(following))
     if abbreviation in ("a.m", "p.m"):
-        return bool(_AFTER_CLOCK.match(following))
+        return bool(_AFTER_CLOCK.match(following)) and not _is_day_the_subject(tail, following)
     if _ACRONYM.fullmatch(last) and following[0] not in _OPENERS:
-        first, *others = core.split(maxsplit=2)
-        return first.rstrip(",") not in _STARTERS or (first == "Under" and others[:1] == ["Secretary"])
+        return not starts or (first == "Under" and others[:1] == ["Secretary"])
     return False
+
+
+def _is_day_the_subject(tail: str, following: str) -> bool:
+    """Whether the weekday behind a clock time begins a sentence, because the one before it is whole."""
+    if not _DAY_AND_VERB.match(following):
+        return False
+    return bool(_VERB_AND_CLOCK.search(tail)) and not _RELATIVE.search(tail)
 
 
 def _is_one_with_next(tail: str, is_whole: bool, following: str) -> bool:

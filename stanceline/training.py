@@ -26,7 +26,7 @@ from stanceline.card import DevScores, write_card
 from stanceline.config import Recipe, to_dict
 from stanceline.distillation import with_teacher
 from stanceline.encoding import Batch, Window
-from stanceline.errors import OutputError, UsageError
+from stanceline.errors import OutputError
 from stanceline.export import export_cpu
 from stanceline.fine_tuning import FineTuning, Progress, evaluate, score_articles
 from stanceline.label_files import group_articles
@@ -35,7 +35,7 @@ from stanceline.metrics import confusion_matrix
 from stanceline.ranks import Ranks
 from stanceline.records import Example
 from stanceline.run_state import BEST, STATE, require_room
-from stanceline.runtime import Engine, OnnxEngine, TorchEngine, load_model
+from stanceline.runtime import Engine, OnnxEngine, TorchEngine, find_device, load_model
 from stanceline.training_checks import check_trainable
 from stanceline.training_data import IGNORED, TrainingArticle, prepare
 from stanceline.training_labels import Replay
@@ -127,15 +127,11 @@ def training_device(device: str) -> torch.device:
     """The torch device to train on.
 
     Raises:
-        UsageError: There is no such device.
+        UsageError: There is no such device, or it cannot compute.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"--device {device}: not to be had here: {str(error).splitlines()[0]}") from error
-    return torch.device(device)
+    return find_device(device)
 
 
 def _fingerprint(labels: Iterable[Example], recipe: Recipe, base: str) -> dict[str, Any]:

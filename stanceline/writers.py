@@ -1,8 +1,7 @@
-"""Labelled sentences and rejected inputs, to files: under their final name only when they are whole."""
+"""Labelled sentences, to files: under their final name only when they are whole."""
 
 import gzip
 import io
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import IO, Any, Literal, Self, TextIO, cast
 from stanceline._row_formats import CsvRows, JsonRows, ParquetRows, Rows, as_json_value
 from stanceline.errors import OutputError
 from stanceline.labels import Field
-from stanceline.records import Prediction, Rejection
+from stanceline.records import Prediction
 
 Format = Literal["jsonl", "csv", "parquet"]
 
@@ -217,54 +216,6 @@ class Writer:
                 self._partial.abandon()
                 raise self._partial.failure(problem) from problem
             self._partial.commit()
-
-
-class RejectionLog:
-    """Takes rejections, counts them, and writes them as JSON lines; no file where nothing was rejected.
-
-    Pass it as `reject`, inside its `with` block.
-
-    Args:
-        target: A file, which gets its name when the `with` block ends well; or a stream, which gets readable lines.
-        force: Replace a file that is there, or remove it where nothing is rejected any more.
-
-    Raises:
-        OutputError: The file exists or cannot be written there.
-    """
-
-    def __init__(self, target: Path | TextIO, *, force: bool = False) -> None:
-        if isinstance(target, Path):
-            check_output(target, force=force, format="jsonl")
-        self._target = target
-        self._partial: _PartialFile | None = None
-        self.count = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __call__(self, rejection: Rejection) -> None:
-        """Notes a rejection."""
-        self.count += 1
-        if not isinstance(self._target, Path):
-            self._target.write(f"rejected: {rejection}\n")
-            return
-        if self._partial is None:
-            self._partial = _PartialFile(self._target)
-        line = json.dumps(rejection.to_row(), ensure_ascii=False) + "\n"
-        try:
-            self._partial.stream.write(line.encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            raise self._partial.failure(error) from error
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._partial is not None and kind is None:
-            self._partial.commit()
-        elif self._partial is not None:
-            self._partial.abandon()
-        elif kind is None and isinstance(self._target, Path):
-            self._target.unlink(missing_ok=True)  # of an earlier run; `force` allowed it
 
 
 class _PartialFile:

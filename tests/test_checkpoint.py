@@ -66,9 +66,19 @@ def test_a_folder_without_manifest_is_refused(tmp_path: Path):
     assert "stanceline.json is missing" in refusal(tmp_path)
 
 
-def test_a_pickle_is_refused_before_anything_is_read(copied: Path):
-    (copied / "pytorch_model.bin").write_bytes(b"")
-    assert "pickle" in refusal(copied)
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "OLD.PT", "onnx/model.Pkl", "a/b/c.joblib", ".hidden/x.ckpt"])
+def test_a_pickle_is_refused_before_anything_is_read(copied: Path, name: str):
+    path = copied / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    assert f"{path}: refused, a pickle" in refusal(copied)
+
+
+@pytest.mark.parametrize("name", [checkpoint.MANIFEST, checkpoint.ONNX])
+def test_a_file_that_cannot_be_read_is_refused_by_name(copied: Path, name: str):
+    (copied / name).unlink()
+    (copied / name).mkdir()
+    assert f"{name}: cannot be read" in refusal(copied)
 
 
 @pytest.mark.parametrize(

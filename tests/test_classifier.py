@@ -9,6 +9,7 @@ import pytest
 
 from stanceline import classifier as classifier_module
 from stanceline.classifier import StanceClassifier
+from stanceline.errors import InputError
 from stanceline.readers import read_articles
 from stanceline.records import Article, Prediction, Sentence
 
@@ -132,6 +133,21 @@ def test_strange_text_is_scored_without_failing(onnx: StanceClassifier):
     for text in ("...", "\u202e\u0000\ufeff", "🕊️ 🕊️", "a" * 5000):
         (prediction,) = onnx.classify([Article("a", sentences=(Sentence(0, text),))])
         assert set(prediction.fields) == {"western_policy", "global_security_proposals", "sentiment"}
+
+
+GERMAN = "Der Minister sagte am Montag, dass die Sanktionen in Kraft bleiben. Er sprach nicht von Verhandlungen."
+
+
+def test_another_language_is_labelled_unless_it_is_to_be_refused(onnx: StanceClassifier):
+    assert len(onnx.classify_text(GERMAN)) == 2
+    with pytest.raises(InputError, match="is in German, and the labels hold for English") as caught:
+        onnx.classify_text(GERMAN, any_language=False)
+    assert "\n" not in str(caught.value)
+    articles = [Article("en", text=TEXT), Article("de", sentences=(Sentence(0, GERMAN),))]
+    assert {p.article_id for p in onnx.classify(articles)} == {"en", "de"}
+    with pytest.raises(InputError, match="article 'de': is in German"):
+        list(onnx.classify(articles, any_language=False))
+    assert onnx.classify_text(TEXT, any_language=False) == onnx.classify_text(TEXT)
 
 
 def test_no_article_gives_no_prediction(onnx: StanceClassifier):

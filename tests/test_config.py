@@ -46,6 +46,13 @@ def test_a_wrong_recipe_is_refused_by_name(tmp_path: Path, text: str, message: s
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["overlap", "title_length"])
+def test_a_window_of_negative_shape_is_refused(name: str):
+    with pytest.raises(ConfigError, match=f"model.{name} is -1"):
+        read_recipe(None, {f"model.{name}": -1})
+    assert getattr(read_recipe(None, {f"model.{name}": 0}).model, name) == 0
+
+
 def test_an_optional_setting_takes_its_type_or_nothing():
     @dataclass(frozen=True)
     class Settings:

@@ -77,8 +77,16 @@ def test_the_tokenizer_s_own_truncation_is_switched_off():
 
 
 def test_a_max_length_without_room_for_a_sentence_is_refused():
-    with pytest.raises(ConfigError, match="max_length is 20 tokens, too short for title_length 8; use at least 32"):
+    with pytest.raises(ConfigError) as caught:
         encoder(max_length=20)
+    assert str(caught.value) == (
+        "windows of 20 tokens (max_length, or what the encoder can read) are too short for titles of 8; "
+        "under [model] in the recipe, set max_length to 32 or more, or title_length to 2 or less"
+    )
+    encoder(max_length=32)
+    encoder(max_length=20, title_length=2)
+    with pytest.raises(ConfigError, match=r"set max_length to 32 or more$"):
+        encoder(max_length=15)
 
 
 def test_collate_pads_ids_mask_and_spans():

@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import json
 import math
@@ -235,6 +236,20 @@ def test_a_byte_order_mark_and_a_line_separator_inside_a_sentence_are_no_obstacl
     text = "One\u2028two."
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(row(text=text), ensure_ascii=False).encode())
     assert read_examples([path], targets=TARGETS).examples[0].text == text
+
+
+def test_a_sentence_longer_than_python_s_limit_for_csv_is_read(tmp_path):
+    csv.field_size_limit(131_072)  # the default, which an earlier reader may have raised
+    path = tmp_path / "labels.csv"
+    text = "The harbour was closed, the clerk said, and " * 5_000
+    path.write_text(f'article_id,sentence_index,text,western_policy\na,0,"{text}",none\n', "utf-8")
+    assert read_examples([path], targets=TARGETS).examples[0].text == text
+
+
+def test_json_nested_without_end_is_one_refused_row(tmp_path):
+    path = jsonl(tmp_path / "labels.jsonl", row(0))
+    path.write_text(path.read_text() + "[" * 200_000 + "\n", encoding="utf-8")
+    refused(path, "line 2: is not JSON")
 
 
 def test_an_id_that_comes_again_in_another_file_is_refused(tmp_path):

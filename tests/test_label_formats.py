@@ -207,6 +207,14 @@ def test_a_spreadsheet_of_any_country(tmp_path: Path, encoding: str, delimiter: 
     assert second.labels == {}
 
 
+def test_a_spreadsheet_may_hold_a_long_text(tmp_path: Path):
+    csv.field_size_limit(131_072)  # the default, which an earlier reader may have raised
+    text = f"{OFFER} " * 5_000
+    (tmp_path / "sheet.csv").write_text(f'text,western_policy\n"{text}",favor\n', encoding="utf-8")
+    (example,) = import_labels(tmp_path / "sheet.csv", "csv", Questions.of(TARGETS)).examples
+    assert example.text.strip() == text.strip()
+
+
 def test_corrected_predictions_lose_the_models_columns_and_are_counted(tmp_path: Path):
     columns = ["article_id", "sentence_index", "text", "sentiment", "sentiment_confidence", "checkpoint"]
     columns += [f"sentiment_p_{label}" for label in ("positive", "negative", "neutral")]

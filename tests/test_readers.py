@@ -450,6 +450,70 @@ def test_a_pattern_stands_for_what_it_matches(write, tmp_path: Path):
     assert read(tmp_path / "**" / "*.txt").ids == ["x/1.txt", "y/1.txt", "y/z/1.txt"]
 
 
+def test_a_linked_folder_is_read_under_the_name_of_the_link(write, tmp_path: Path):
+    write("in/a.txt", TEXT)
+    write("elsewhere/sub/b.txt", TEXT)
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("in", "in/**", "in/*/*/*"):
+        result = read(tmp_path / name)
+        assert result.rejections == []
+        assert "link/sub/b.txt" in result.ids
+
+
+@pytest.mark.parametrize("name", ["in", "in/**/*.txt", "in/**"])
+def test_links_in_a_circle_are_left_out_with_the_reason(write, tmp_path: Path, name: str):
+    for place in ("in/a/x.txt", "in/b/y.txt", "elsewhere/z.txt"):
+        write(place, TEXT)
+    links = {
+        "in/a/up": "in",
+        "in/a/above": "",
+        "in/again": "in/b",
+        "in/link": "elsewhere",
+        "in/link-2": "elsewhere",
+        "elsewhere/back": "in/a",
+    }
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
+    result = read(tmp_path / name)
+    assert result.ids == ["a/x.txt", "b/y.txt", "link/z.txt"]
+    left_out = {rejection.article_id: rejection.reason for rejection in result.rejections}
+    assert left_out.keys() == {"a/up", "a/above", "again", "link-2", "link/back"}
+    again = f"is a link to {(tmp_path / 'in/b').resolve()}, which is read already, at least in part; leave it out"
+    assert left_out["again"] == again
+
+
+def test_a_link_into_a_hidden_folder_is_followed(write, tmp_path: Path):
+    write("in/.versions/3/a.txt", TEXT)
+    (tmp_path / "in" / "current").symlink_to(tmp_path / "in" / ".versions" / "3")
+    result = read(tmp_path / "in")
+    assert (result.ids, result.rejections) == (["current/a.txt"], [])
+
+
+def test_a_link_that_leads_nowhere_is_reported(write, tmp_path: Path):
+    write("in/a.txt", TEXT)
+    (tmp_path / "in" / "archive").symlink_to(tmp_path / "not mounted")
+    result = read(tmp_path / "in")
+    assert result.ids == ["a.txt"]
+    assert "archive: is a link that leads nowhere" in result.refusal
+
+
+def test_a_pattern_over_folders_of_any_depth_takes_whole_folders_too(write, tmp_path: Path):
+    for name in ("x/2024/1.txt", "2024/a/2.txt", "x/2023/3.txt", "y/z/2024.txt", ".hidden/2024/4.txt"):
+        write(name, TEXT)
+    assert read(tmp_path / "**" / "2024").ids == ["2024/a/2.txt", "x/2024/1.txt"]
+    assert read(tmp_path / "?" / "**").ids == ["x/2023/3.txt", "x/2024/1.txt", "y/z/2024.txt"]
+    assert read(tmp_path / "x" / "**" / "202[34]" / "*").ids == ["2023/3.txt", "2024/1.txt"]
+
+
+def test_a_pattern_is_told_of_no_link_that_it_does_not_lead_through(write, tmp_path: Path):
+    write("a/x.txt", TEXT)
+    (tmp_path / "again").symlink_to(tmp_path / "a")
+    result = read(tmp_path / "a*" / "**" / "*.txt")
+    assert "again: is a link" in result.refusal
+    result = read(tmp_path / "[a]" / "**" / "*.txt")
+    assert (result.ids, result.rejections) == (["a/x.txt"], [])
+
+
 def test_a_name_with_brackets_is_a_name_where_the_file_exists(write):
     assert read(write("a[1].txt", TEXT)).ids == ["a[1].txt"]
 
@@ -479,16 +543,27 @@ def test_many_ids_are_told_apart_on_disk(write, monkeypatch: pytest.MonkeyPatch)
     [
         ("missing.txt", "missing.txt: does not exist"),
         ("*.nothing", "matches no file"),
+        ("**/*.nothing", "matches no file"),
+        ("missing/**", "matches no file"),
+        ("good.txt/**", "matches no file"),
+        ("links", r"holds no article; .*links/here is a link to .*, which is read already"),
         ("pdfs", r"holds no article; .* \(there are 1 .pdf\)"),
     ],
 )
 def test_an_input_that_is_not_there_is_an_error_before_any_work(write, tmp_path: Path, name: str, message: str):
     good = write("good.txt", TEXT)
     write("pdfs/a.pdf", b"%PDF-")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "here").symlink_to(tmp_path / "links")
     with pytest.raises(InputError, match=message):
         read_articles([str(good), str(tmp_path / name)], reject=lambda _: None)
     with pytest.raises(InputError, match=message):
         count_inputs([str(good), str(tmp_path / name)])
+
+
+def test_an_empty_name_is_not_the_working_folder():
+    with pytest.raises(InputError, match="empty name"):
+        read_articles([""], reject=lambda _: None)
 
 
 def test_standard_input_is_a_text_or_a_table():

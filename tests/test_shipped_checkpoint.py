@@ -53,6 +53,6 @@ def test_both_engines_label_ten_thousand_real_sentences_alike(engines):
 
 @pytest.mark.shared
 @pytest.mark.skipif(not DATA.is_dir(), reason="the development data is not here")
-def test_the_copy_scores_on_dev_what_the_reference_scores(engines):
+def test_the_copy_loses_no_more_than_a_point_and_a_half_on_dev(engines):
     for verdict in field_verdicts(*engines, labelled(DATA / "dev.jsonl")):
-        assert -0.015 <= verdict.low <= verdict.high <= 0.015, str(verdict)
+        assert verdict.low >= -0.015, str(verdict)

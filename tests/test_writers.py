@@ -10,8 +10,8 @@ import pytest
 
 from stanceline.errors import OutputError
 from stanceline.labels import Field, LabelScheme, Target
-from stanceline.records import FieldPrediction, Prediction, Rejection
-from stanceline.writers import RejectionLog, open_writer, row_columns
+from stanceline.records import FieldPrediction, Prediction
+from stanceline.writers import open_writer, row_columns
 
 FIELDS = LabelScheme((Target("western_policy"),)).fields
 
@@ -205,47 +205,3 @@ def test_a_stream_can_get_csv_but_not_parquet():
     )
     with pytest.raises(OutputError, match="name an output file"):
         open_writer(stream, scheme_fields=FIELDS, format="parquet")
-
-
-REJECTION = Rejection("a.txt", "corpus/a.txt", "is empty; leave it out")
-
-
-def test_rejections_are_written_and_counted(tmp_path: Path):
-    path = tmp_path / "rejected.jsonl"
-    with RejectionLog(path) as log:
-        log(REJECTION)
-        log(REJECTION)
-        assert not path.exists()
-    assert log.count == 2
-    assert rows_in(path) == [{"article_id": "a.txt", "place": "corpus/a.txt", "reason": "is empty; leave it out"}] * 2
-
-
-def test_no_rejection_leaves_no_file(tmp_path: Path):
-    path = tmp_path / "rejected.jsonl"
-    with RejectionLog(path) as log:
-        pass
-    assert log.count == 0
-    path.write_text("of an earlier run")
-    with pytest.raises(OutputError, match="exists already"):
-        RejectionLog(path)
-    with RejectionLog(path, force=True):
-        pass
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_that_dies_leaves_no_half_written_rejections(tmp_path: Path):
-    def run() -> None:
-        with RejectionLog(tmp_path / "rejected.jsonl") as log:
-            log(REJECTION)
-            _ = 1 / 0
-
-    with pytest.raises(ZeroDivisionError):
-        run()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_rejections_on_a_stream_are_readable_lines():
-    stream = io.StringIO()
-    with RejectionLog(stream) as log:
-        log(REJECTION)
-    assert stream.getvalue() == "rejected: corpus/a.txt: is empty; leave it out\n"

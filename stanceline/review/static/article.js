@@ -1,7 +1,7 @@
 // The article as prose, each sentence tinted by its stance, with a panel about the one in focus.
 
 import { get, Refused } from "./api.js";
-import { announce, byId, count, fieldTitle, h, percent, shown } from "./dom.js";
+import { announce, byId, count, fieldTitle, h, percent, redraw, shown } from "./dom.js";
 import { answerButtons, chip, labelOf, markOf, probabilities, sentimentMark, tintOf } from "./labels.js";
 import { annotator, banner, fields, giveAnswer, sentimentField, setQuery, state, undoLast } from "./state.js";
 
@@ -137,7 +137,7 @@ class ArticleView {
   pager() {
     const { offset, sentences, page, id } = this.article;
     if (sentences <= PAGE) return "";
-    const to = (start) => this.open(id, null, start);
+    const to = (start) => this.open(id, null, start).then(() => this.elementOf(this.selected).focus());
     return h("p", { class: "pager" },
       h("button", { type: "button", disabled: offset === 0, onclick: () => to(offset - PAGE) }, "Earlier"),
       h("span", {}, `sentences ${offset + 1} to ${offset + page.length} of ${sentences.toLocaleString("en")}`),
@@ -164,7 +164,7 @@ class ArticleView {
     const open = this.more?.open ?? isWide();
     this.more = h("details", { class: "more", open }, h("summary", {}, "Probabilities, other labels, context"),
       probabilities(state.field, sentence.predictions[state.field.name]), others.map((field) => said(sentence, field)), this.context(sentence));
-    this.panel.replaceChildren(
+    redraw(this.panel,
       h("h2", {}, `Sentence ${sentence.sentence_index + 1}`),
       said(sentence, state.field),
       h("section", { class: "correct" }, h("h3", {}, "Your answer"), answerButtons(state.field, own?.label, (label) => this.answer(label))),
@@ -234,7 +234,9 @@ class ArticleView {
   onKey(key, event) {
     const target = event.target;
     if (target.closest(".articles") || (target.type === "radio" && key.startsWith("Arrow"))) return false;
-    if (key === "ArrowRight" || key === "j") this.step(1);
+    if ((key === "Enter" || key === " ") && target.matches(".sentence")) this.panel.querySelector("button").focus();
+    else if (key === "Escape" && this.panel.contains(target)) this.elementOf(this.selected).focus();
+    else if (key === "ArrowRight" || key === "j") this.step(1);
     else if (key === "ArrowLeft" || key === "k") this.step(-1);
     else if (key === "u") this.undo();
     else if (key === "b") this.answer("bad");

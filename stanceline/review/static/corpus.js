@@ -28,8 +28,8 @@ class CorpusView {
     this.label = h("select", { name: "label" });
     this.form = this.filters();
     this.charts = h("div", { class: "charts" }, h("p", { class: "quiet" }, "Counting …"));
-    this.results = h("section", { class: "results", "aria-label": "Sentences" });
-    place.replaceChildren(h("div", { class: "browsing" }, this.form, this.charts, this.results));
+    this.results = h("section", { class: "results", "aria-label": "Sentences", tabindex: "-1" });
+    place.replaceChildren(h("div", { class: "browsing" }, h("h1", { class: "unseen" }, "Corpus"), this.form, this.charts, this.results));
     this.observer = new ResizeObserver(() => this.summary && this.drawCharts());
     this.observer.observe(this.charts);
   }
@@ -106,7 +106,7 @@ class CorpusView {
     });
     const to = (start) => {
       this.offset = start;
-      this.load().then(() => this.results.scrollIntoView());
+      this.load().then(() => this.results.focus());
     };
     this.results.replaceChildren(
       h("h2", {}, count(total, "sentence")),

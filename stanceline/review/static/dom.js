@@ -9,7 +9,7 @@ function fill(element, properties, children) {
     else if (value === true) element.setAttribute(name, "");
     else element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -19,6 +19,15 @@ export const byId = (id) => document.getElementById(id);
 
 export function announce(message) {
   byId("live").textContent = message;
+}
+
+const focusable = (place) => [...place.querySelectorAll("a, button, input, select, summary, [tabindex]")];
+
+// Draws a place anew. Where the focus was inside, it goes to what stands in the same order, instead of to the top.
+export function redraw(place, ...children) {
+  const held = focusable(place).indexOf(document.activeElement);
+  place.replaceChildren(...children);
+  if (held >= 0) focusable(place)[held]?.focus({ preventScroll: true });
 }
 
 // Characters that would turn text round, hide it or do nothing visible. Joiners (U+200C, U+200D) belong to scripts and stay.

@@ -83,6 +83,7 @@ async function help() {
     ["u", "undo your last answer"],
     ["t", "next target"],
     ["← → or j k", "sentence before, sentence after (article)"],
+    ["Enter, Esc", "from the sentence to its answers, and back (article)"],
     ["?", "this help"],
   ];
   const list = h("dl", { class: "keys" }, keys.map(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, text)]));

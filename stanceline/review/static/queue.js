@@ -2,7 +2,7 @@
 
 import { get, Refused } from "./api.js";
 import { askName, byline } from "./article.js";
-import { announce, count, fieldTitle, h, percent, shown } from "./dom.js";
+import { announce, count, fieldTitle, h, percent, redraw, shown } from "./dom.js";
 import { answerButtons, chip, labelOf } from "./labels.js";
 import { annotator, banner, giveAnswer, sentimentField, state, undoLast } from "./state.js";
 
@@ -19,7 +19,7 @@ class QueueView {
     this.progress = h("section", { class: "side", "aria-label": "Progress" });
     this.others = h("input", { type: "checkbox", onchange: () => this.next() });
     const option = h("label", { class: "option" }, this.others, " also what others have answered");
-    place.replaceChildren(h("div", { class: "asking" }, h("div", { class: "column" }, this.card, this.last), h("div", { class: "column" }, this.progress, option)));
+    place.replaceChildren(h("h1", { class: "unseen" }, "Queue"), h("div", { class: "asking" }, h("div", { class: "column" }, this.card, this.last), h("div", { class: "column" }, this.progress, option)));
   }
 
   async next() {
@@ -38,7 +38,15 @@ class QueueView {
     this.isBlind = isBlind;
     this.since = performance.now();
     this.sentiment = null;
+    const isInside = this.card.contains(document.activeElement);
     this.draw();
+    // Whoever answers with the buttons goes on at the next sentence; to all others it is read out.
+    if (isInside) this.card.querySelector(".asked").focus({ preventScroll: true });
+    else announce(`${item.sentence.text.slice(0, 600)} ${this.question()}`);
+  }
+
+  question() {
+    return state.field.is_stance ? `Stance toward ${fieldTitle(state.field.name).toLowerCase()}?` : "Tone of the sentence?";
   }
 
   done() {
@@ -50,15 +58,14 @@ class QueueView {
     const { sentence, before, after, selection } = this.item;
     const aside = (others) => others.map((other) => h("span", {}, shown(other.text), " "));
     const sentiment = state.field.is_stance ? sentimentField() : null;
-    const question = state.field.is_stance ? `Stance toward ${fieldTitle(state.field.name).toLowerCase()}?` : "Tone of the sentence?";
-    this.card.replaceChildren(
+    redraw(this.card,
       h("p", { class: "byline" }, h("cite", {}, shown(sentence.title)), byline(sentence)),
       h("div", { class: "passage" },
         before.length ? h("p", { class: "near" }, aside(before)) : "",
         h("p", { class: "asked", tabindex: "-1" }, shown(sentence.text), sentence.length > sentence.text.length ? h("span", { class: "quiet" }, ` … (${count(sentence.length, "character")})`) : ""),
         after.length ? h("p", { class: "near" }, aside(after)) : ""),
       h("div", { class: "respond" },
-        h("h2", { class: "question" }, question, h("small", { class: "quiet" }, selection === "random" ? "drawn at random" : "the model is unsure")),
+        h("h2", { class: "question" }, this.question(), h("small", { class: "quiet" }, selection === "random" ? "drawn at random" : "the model is unsure")),
         answerButtons(state.field, null, (label) => this.answer(label)),
         sentiment ? h("div", { class: "second" }, h("h3", {}, "Sentiment"), answerButtons(sentiment, this.sentiment?.label, (label) => this.answerSentiment(label))) : "",
         h("div", { class: "minor" },
@@ -66,7 +73,6 @@ class QueueView {
           h("button", { type: "button", "aria-keyshortcuts": "b", onclick: () => this.answer("bad") }, h("kbd", { "aria-hidden": "true" }, "B"), "Bad sentence"),
           h("button", { type: "button", "aria-keyshortcuts": "u", disabled: !state.history.length, onclick: () => this.undo() }, h("kbd", { "aria-hidden": "true" }, "U"), "Undo"))),
     );
-    announce(`${sentence.text.slice(0, 600)} ${question}`);
   }
 
   drawProgress(progress) {
