@@ -117,7 +117,9 @@ class StanceClassifier:
         Raises:
             InputError: When it is reached, an article that is not in English, if `any_language` is False. Predictions
                 of the articles just before it may be lost with it.
+            TypeError: When it is reached, something that is no `Article`.
         """
+        articles = map(_checked, articles)
         taken = articles if any_language else map(_in_english, articles)
         blocks = ((article, block) for article in taken for block in self.blocks(article))
         for _, predictions in self.label(blocks):
@@ -195,6 +197,12 @@ class StanceClassifier:
 
 def _named(field: Field, best: int, probabilities: Sequence[float]) -> FieldPrediction:
     return FieldPrediction(field.labels[best], probabilities[best], dict(zip(field.labels, probabilities, strict=True)))
+
+
+def _checked(article: Article) -> Article:
+    if not isinstance(article, Article):
+        raise TypeError(f"expected an Article, got {type(article).__name__}; for a text there is classify_text")
+    return article
 
 
 def _in_english(article: Article) -> Article:

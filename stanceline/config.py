@@ -122,7 +122,10 @@ def from_mapping(cls: type[T], data: Mapping[str, Any], where: str) -> T:
             hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
             raise ConfigError(f"{where}: unknown key {key!r}; {hint}")
         values[key] = _checked(hints[key], value, f"{where}: {key}")
-    return cls(**values)
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:

@@ -3,8 +3,8 @@
 A window alone has no padding, so the graph knows no attention mask. The matrices of the first third of the layers are
 stored in 16 bits and multiplied in 32; those of the other layers are int8, and so is what they are multiplied with.
 Two things keep the labels those of fp32: channels with outliers are scaled down before they are quantized, and their
-weights up (SmoothQuant, Xiao et al. 2023, equation 4); and every token is divided by its largest channel, so that one
-loud token does not cost all others their resolution.
+weights up (SmoothQuant, Xiao et al. 2023, equation 4); and where no layer norm has made the tokens alike, each is
+divided by its largest channel, so that one loud token does not cost all others their resolution.
 """
 
 import re
@@ -169,9 +169,12 @@ def _smooth(model: onnx.ModelProto, chosen: Sequence[Any], largest: dict[str, ND
 def _scale_rows(model: onnx.ModelProto, chosen: Sequence[Any]) -> None:
     """Divides each token by its largest channel before a multiplication, and its result by as little after it."""
     model.graph.initializer.append(numpy_helper.from_array(np.float32(_TINY), "least_peak"))
+    makers = {output: node for node in model.graph.node for output in node.output}
     scaled: set[str] = set()
     for node in chosen:
         source, target = node.input[0], node.output[0]
+        if makers[makers[source].input[0]].op_type == "LayerNormalization":  # before the smoothing
+            continue
         peak, row = f"{source}_peak", f"{source}_row"
         if source not in scaled:
             scaled.add(source)

@@ -153,3 +153,8 @@ def test_another_language_is_labelled_unless_it_is_to_be_refused(onnx: StanceCla
 def test_no_article_gives_no_prediction(onnx: StanceClassifier):
     assert list(onnx.classify([])) == []
     assert list(onnx.classify([Article("empty", text="")])) == []
+
+
+def test_what_is_no_article_is_named(onnx: StanceClassifier):
+    with pytest.raises(TypeError, match="got str; for a text there is classify_text"):
+        list(onnx.classify(["Ministers met."]))  # type: ignore[list-item]

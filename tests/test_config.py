@@ -31,6 +31,7 @@ def test_a_recipe_survives_json():
         ("epoch = 2", "unknown key 'epoch'; did you mean 'epochs'"),
         ("[optimizer]\nlr = 1", "unknown key 'lr'; known keys: learning_rate"),
         ("epochs = 'two'", "expected float"),
+        ("epochs = 0", "epochs is 0.0, it must be more than 0"),
         ("seed = true", "expected int"),
         ("seed = 1.5", "expected int"),
         ("model = 3", "must be a table"),

@@ -5,7 +5,6 @@ import io
 import json
 import math
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +132,7 @@ def _jsonl(path: Path, size: int) -> Iterator[tuple[str, Mapping[str, Any], floa
 
 
 def _csv(path: Path, size: int) -> Iterator[tuple[str, Mapping[str, Any], float]]:
-    csv.field_size_limit(sys.maxsize)  # one sentence may be longer than the 128 KiB that are the default
+    csv.field_size_limit(2**31 - 1)  # characters; what the C long of every system holds
     with path.open("rb") as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
