@@ -1,9 +1,11 @@
 """Joins `further_labels.csv` with the texts that it is about, which are not distributed.
 
-    python train/prepare.py --data DIR -o further.jsonl
+    python train/prepare.py --data DIR -o further.jsonl [--train train.jsonl]
 
-`DIR` holds `corpus/domain.jsonl.gz`, `newsmtsc.jsonl` and `unscon_umuc.jsonl`. The labels name each sentence by its
-passage, its place there and the hash of its text; a sentence whose text is not found is an error, never left out.
+`DIR` holds `train.jsonl`, `corpus/domain.jsonl.gz`, `newsmtsc.jsonl`, `unscon_umuc.jsonl` and
+`vader_nyt_editorials.jsonl`. The labels name each sentence by its passage, its place there and the hash of its text; a
+sentence whose text is not found is an error, never left out. `--train` also writes the development data's own train
+rows without the labels that `doubtful_labels.csv` lists.
 """
 
 import argparse
@@ -27,6 +29,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the development data")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--batches", default="1", help="which batches of labels, such as 1,2 (default: 1)")
+    parser.add_argument("--train", type=Path, help="write the train rows without doubtful labels here")
     arguments = parser.parse_args()
     with (Path(__file__).parent / "further_labels.csv").open(encoding="utf-8", newline="") as file:
         labels = [row for row in csv.DictReader(file) if row["batch"] in arguments.batches.split(",")]
@@ -52,7 +55,26 @@ def main() -> int:
     with arguments.output.open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     print(f"{arguments.output}: {len(rows)} sentences of {len(texts)} passages")
+    if arguments.train:
+        print(f"{arguments.train}: {without_doubtful(arguments.data, arguments.train)} labels left out")
     return 0
+
+
+def without_doubtful(data: Path, output: Path) -> int:
+    """Writes the train rows without the doubtful labels, and returns how many those are."""
+    with (Path(__file__).parent / "doubtful_labels.csv").open(encoding="utf-8", newline="") as file:
+        doubtful = {(row["article_id"], int(row["sentence_index"]), row["field"]) for row in csv.DictReader(file)}
+    left_out = set()
+    with output.open("w", encoding="utf-8") as out:
+        for row in read(data / "train.jsonl"):
+            for name in ("western_policy", "global_security_proposals", "sentiment"):
+                if (key := (row["article_id"], row["sentence_index"], name)) in doubtful:
+                    left_out.add(key)
+                    row[name] = None
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    if missing := doubtful - left_out:
+        sys.exit(f"{len(missing)} doubtful labels are not in {data / 'train.jsonl'}, such as {min(missing)}")
+    return len(left_out)
 
 
 Passage = tuple[str, str, str, dict[str, str]]  # title, source, date, text by hash
@@ -82,6 +104,14 @@ def passages(data: Path, wanted: set[str]) -> dict[str, Passage]:
     for row in read(data / "newsmtsc.jsonl"):
         if row["split"] == "train":  # its published test sets are never trained on
             found[f"newsmtsc:{row['meta']['gid']}"] = ("", "NewsMTSC", "", by_hash([row["text"]]))
+    editorials: dict[str, list[dict]] = {}
+    for row in read(data / "vader_nyt_editorials.jsonl"):
+        editorials.setdefault(row["meta"]["id"].partition("_")[0], []).append(row)
+    for name, rows in editorials.items():
+        rows.sort(key=lambda row: int(row["meta"]["id"].partition("_")[2]))
+        for start in range(0, len(rows), CORPUS_PASSAGE):
+            texts = by_hash([row["text"] for row in rows[start : start + CORPUS_PASSAGE]])
+            found[f"editorial:{name}:{start}"] = ("", "editorials", "", texts)
     if missing := wanted - found.keys():
         sys.exit(f"{len(missing)} passages are not in {data}, such as {min(missing)}")
     return {key: found[key] for key in wanted}
