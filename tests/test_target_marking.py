@@ -300,6 +300,12 @@ def test_a_stance_alone_is_a_field_and_a_head_checkpoint_cannot_become_marked(
     assert checkpoint.read_manifest(tmp_path / "new").scheme == LabelScheme(
         (Target("stance", "Whatever the row names."),), sentiment=False
     )
+    arguments = ("--model", tmp_path / "new", "--by", "target", "-o", tmp_path / "report", "--device", "cpu", "--quiet")
+    status, _, err = stanceline("evaluate", tmp_path / "dev.jsonl", *arguments, "--resamples", 100)
+    assert status == 0, err
+    figures = json.loads((tmp_path / "report" / "metrics.json").read_text())["fields"]["stance"]
+    assert {part["value"] for part in figures["slices"]["target"]} == set(NAMES)
+    assert all("f1_favor_against" in part for part in figures["slices"]["target"])
 
 
 def test_the_classifier_names_article_and_sentence_of_a_target_that_is_missing(marked_checkpoint: Path):
