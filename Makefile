@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= classified.jsonl
 
-.PHONY: classify test test-all check format setup clean bench-quality bench-speed browser
+.PHONY: classify test test-all check format setup clean bench-quality bench-speed bench-published browser
 
 setup: $(STAMP)
 
@@ -44,6 +44,9 @@ bench-quality: $(STAMP) $(PEERS)/.installed  ## ours and other libraries, traine
 
 bench-speed: $(STAMP) $(PEERS)/.installed  ## how fast, beside other libraries and beside the machine: on an idle machine
 	$(BIN)/python eval/bench_speed.py $(ARGS)
+
+bench-published: $(STAMP)  ## trained and scored on two published tasks, from the base encoder; DATA is their folder
+	eval/published/run.sh $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

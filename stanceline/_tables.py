@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stanceline._files import encoding_of, open_bytes
 from stanceline.errors import InputError
 from stanceline.records import Article, Rejection, Sentence, is_unrelated
+from stanceline.target_marking import COLUMNS as TARGET_COLUMNS
 
 if TYPE_CHECKING:
     import _csv
@@ -146,7 +147,7 @@ def _parquet_rows(path: Path, columns: Collection[str], reject: Reject) -> Gener
                 reject(Rejection("", str(path), _NO_TEXT_COLUMN.format(found=", ".join(map(repr, found))[:300])))
                 return
             _require(columns, found, str(path))
-            wanted = [name for name in dict.fromkeys((*_READ, *columns)) if name in found]
+            wanted = [name for name in dict.fromkeys((*_READ, *TARGET_COLUMNS, *columns)) if name in found]
             for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
                 for cells in batch.to_pylist():
                     number += 1

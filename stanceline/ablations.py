@@ -12,6 +12,7 @@ from stanceline.label_files import group_articles
 from stanceline.labels import LabelScheme
 from stanceline.place_names import mask_names
 from stanceline.records import Article, Example, FieldPrediction, Prediction, Sentence
+from stanceline.target_marking import columns_of
 
 Classify = Callable[[Iterable[Article]], Iterable[Prediction]]
 
@@ -21,7 +22,10 @@ def articles_of(examples: Iterable[Example]) -> list[Article]:
     return [
         Article(
             article_id=group[0].article_id,
-            sentences=tuple(Sentence(example.sentence_index, example.text) for example in group),
+            sentences=tuple(
+                Sentence(example.sentence_index, example.text, extra=columns_of(example.extra) or None)
+                for example in group
+            ),
             title=group[0].title,
             source=group[0].source,
             date=group[0].date,

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from stanceline import checkpoint
+from stanceline import checkpoint, target_marking
 from stanceline._inputs import STDIN
 from stanceline._row_formats import as_json_value
 from stanceline.batch_parts import Committed, Parts, Position, encode_row
@@ -32,6 +32,13 @@ class Options:
     columns: tuple[str, ...] = ()  # of the input, carried through
     min_confidence: float | None = None  # below it `FIELD_uncertain` is true
     any_language: bool = False  # label text that is not English, too
+    marked: bool = False  # the checkpoint reads marked targets: `for_checkpoint` has added their columns
+
+    def for_checkpoint(self, manifest: checkpoint.Manifest) -> "Options":
+        """These options, with the columns of the target where the checkpoint reads it."""
+        if not manifest.model.is_marked:
+            return self
+        return replace(self, columns=tuple(dict.fromkeys((*self.columns, *target_marking.COLUMNS))), marked=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,11 @@ def read_items(inputs: Sequence[str], options: Options) -> Iterator[Article | Re
     """
     rejections: deque[Rejection] = deque()
     articles = read_articles(
-        inputs, any_language=options.any_language, columns=options.columns, reject=rejections.append
+        inputs,
+        any_language=options.any_language,
+        columns=options.columns,
+        marked=options.marked,
+        reject=rejections.append,
     )
     return _interleaved(articles, rejections)
 
@@ -198,6 +209,7 @@ def classify_corpus(
     """
     _check_outputs(request, destination)
     manifest = checkpoint.read_manifest(checkpoint.find_checkpoint(request.model))
+    request = replace(request, options=request.options.for_checkpoint(manifest))
     _check_columns(manifest.scheme, request.options)
     items = read_items(request.inputs, request.options)
     parts = _claim(request, destination, manifest)
@@ -223,6 +235,7 @@ def stream(request: Request) -> Iterator[Step]:
         InputError, OutputError, CheckpointError, UsageError: At once, as `classify_corpus`.
     """
     manifest = checkpoint.read_manifest(checkpoint.find_checkpoint(request.model))
+    request = replace(request, options=request.options.for_checkpoint(manifest))
     _check_columns(manifest.scheme, request.options)
     items = read_items(request.inputs, request.options)
     return label_articles(load_classifier(request), items, request.options)

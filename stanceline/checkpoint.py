@@ -68,10 +68,13 @@ class Manifest:
     @property
     def hash(self) -> str:
         """Twelve hex digits over everything that decides a prediction; the card is not part of it."""
+        model = to_dict(self.model)
+        if not self.model.is_marked:
+            del model["target_input"]  # it came later: an older checkpoint keeps its hash
         decisive = {
             "files": {name: self.files[name] for name in sorted(self.files) if name != RECIPE},
             "scheme": self.scheme.to_dict(),
-            "model": to_dict(self.model),
+            "model": model,
             "special_tokens": to_dict(self.special),
             "temperatures": dict(self.calibration.temperatures),
         }

@@ -18,6 +18,7 @@ from stanceline.language import foreign_language_of
 from stanceline.records import Article, FieldPrediction, Prediction, Sentence
 from stanceline.runtime import Engine, Logits, load_engine
 from stanceline.sentences import split_sentences, title_of
+from stanceline.target_marking import mark_sentence, problem_of, sentences_to_read
 from stanceline.window_cache import CachedEngine
 
 # Sentences of one article that are packed together at most, and sentences in flight over all articles. Both bound
@@ -107,6 +108,9 @@ class StanceClassifier:
         languages out, as the command does, take the articles from `stanceline.readers.read_articles`, or ask
         `stanceline.language.foreign_language`; to be stopped by them, pass `any_language=False`.
 
+        Where the checkpoint reads marked targets, `extra` of the article or of its sentence names the `target`, and
+        `target_start` and `target_end`, where it is mentioned in the sentence's text.
+
         Args:
             articles: Any number; they are taken as they are needed.
             any_language: False refuses articles in other languages than English.
@@ -115,8 +119,8 @@ class StanceClassifier:
             One prediction a sentence.
 
         Raises:
-            InputError: When it is reached, an article that is not in English, if `any_language` is False. Predictions
-                of the articles just before it may be lost with it.
+            InputError: When it is reached, an article that is not in English, if `any_language` is False; or one whose
+                targets cannot be marked. Predictions of the articles just before it may be lost with it.
             TypeError: When it is reached, something that is no `Article`.
         """
         articles = map(_checked, articles)
@@ -131,8 +135,14 @@ class StanceClassifier:
         Args:
             article: What to cut.
             skip: Blocks at the beginning that are not wanted; those behind them are the same as without it.
+
+        Raises:
+            InputError: The checkpoint reads marked targets, and the article's cannot be marked.
         """
-        sentences = iter(article.sentences if article.sentences is not None else split_sentences(article.text or ""))
+        if self.manifest.model.is_marked and (problem := problem_of(article)) is not None:
+            raise InputError(f"article {article.article_id!r} {problem}")
+        given = sentences_to_read(article) if self.manifest.model.is_marked else article.sentences
+        sentences = iter(given if given is not None else split_sentences(article.text or ""))
         title = self.encoder.title_ids(article.title)
         overlap = self.encoder.config.overlap
         before: list[list[int]] = []
@@ -141,11 +151,19 @@ class StanceClassifier:
             number += 1
             if number <= skip:
                 tail = block[len(block) - overlap :] if overlap and number == skip else ()
-                before = self.encoder.tokenize([sentence.text for sentence in tail])
+                before, _ = self._read(article, tail)
                 continue
-            ids = self.encoder.tokenize([sentence.text for sentence in block])
-            yield Block(article, block, self.encoder.windows(ids, title, related=article.related, before=before))
+            ids, targets = self._read(article, block)
+            windows = self.encoder.windows(ids, title, targets=targets, related=article.related, before=before)
+            yield Block(article, block, windows)
             before = ids[len(ids) - overlap :] if overlap else []
+
+    def _read(self, article: Article, sentences: Sequence[Sentence]) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids of sentences as the model reads them, and of the targets that stand before them."""
+        if not self.manifest.model.is_marked:
+            return self.encoder.tokenize([sentence.text for sentence in sentences]), []
+        read = [mark_sentence(article, sentence) for sentence in sentences]
+        return self.encoder.tokenize([m.text for m in read]), self.encoder.target_ids([m.target for m in read])
 
     def label(self, blocks: Iterable[tuple[K, Block]]) -> Iterator[tuple[K, list[Prediction]]]:
         """Labels blocks, in order; the key beside each is handed back with its predictions.

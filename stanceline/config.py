@@ -19,12 +19,19 @@ class ModelConfig:
     """The shape of the model; stored in the checkpoint."""
 
     context: Literal["window", "none"] = "window"  # a packed window of the article, or each sentence alone
+    # A head for each target, all in one pass; or one head a field, which answers for the target that the row marks.
+    target_input: Literal["head", "marked"] = "head"
     max_length: int = 320  # tokens of a window, special tokens included
     overlap: int = 1  # sentences before a window's own that it reads again, as context
     title_length: int = 48  # tokens of the title that stand before a window; 0 leaves it out
     pooling: Literal["mean", "attention"] = "mean"  # of a sentence's own token states
     dropout: float = 0.1  # before and inside the heads, while training
     attention_dropout: float = 0.0  # of a plain encoder, while training; above 0 the CPU has no fused attention
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether rows have a target, which is marked in what is read."""
+        return self.target_input == "marked"
 
 
 @dataclass(frozen=True, slots=True)

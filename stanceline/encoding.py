@@ -2,7 +2,8 @@
 
 A window is `[CLS] title [SEP] sentence [SEP] sentence [SEP] ...`. Each sentence is read once, in the context of the
 sentences around it, and is pooled from the states of its own tokens. Which sentences share a window depends on
-the article alone, never on what else is in a batch.
+the article alone, never on what else is in a batch. A sentence with a target of its own is read alone behind it:
+`[CLS] target [SEP] sentence [SEP]`.
 """
 
 import random
@@ -21,7 +22,7 @@ T = TypeVar("T")
 Ids = Sequence[int]
 
 _LEAST_ROOM = 16  # tokens of a window, beside twice those of a title
-# A window's repeated sentences may take this share of it; what is further back is left out.
+# A window's repeated sentences may take this share of it; what is further back is left out. So may a target.
 _OVERLAP_SHARE = 0.25
 # Shares of the cut articles that become single sentences, and chances of a cut before a sentence otherwise.
 _SINGLES_SHARE, _CUT_CHANCES = 0.2, (0.35, 0.12)
@@ -95,11 +96,17 @@ class WindowEncoder:
             return []
         return self.tokenize([title])[0][: self.config.title_length]
 
+    def target_ids(self, targets: Sequence[str]) -> list[list[int]]:
+        """Token ids of targets that stand before their sentences, as many as a window takes; none where it is empty."""
+        room = int(self.config.max_length * _OVERLAP_SHARE)
+        return [ids[:room] for ids in self.tokenize(targets)] if any(targets) else [[] for _ in targets]
+
     def windows(
         self,
         sentences: Sequence[Ids],
         title: Ids = (),
         *,
+        targets: Sequence[Ids] = (),
         related: bool = True,
         before: Sequence[Ids] = (),
         cuts: frozenset[int] = frozenset(),
@@ -109,6 +116,8 @@ class WindowEncoder:
         Args:
             sentences: Token ids of each sentence.
             title: Token ids of the title; not read twice in a window whose first sentence is the title itself.
+            targets: Token ids of each sentence's target, none where it has none of its own; () where no sentence has.
+                Behind a target a sentence is read alone, with the target in the place of a title.
             related: False puts each sentence into a window of its own, without title.
             before: Token ids of the sentences that stand before the first one, read as context only.
             cuts: Positions before which nothing is context, as if the article began there.
@@ -116,23 +125,29 @@ class WindowEncoder:
         Returns:
             Windows in the order of the article; every sentence has at least one span.
         """
-        alone = not related or self.config.context == "none"
+        separate = not related or self.config.context == "none"
         windows: list[Window] = []
         current: Window | None = None
         beginning = 0  # what stands before it is no context
         for position, ids in enumerate(sentences):
             if position in cuts:
                 beginning, before = position, ()
+            target = targets[position] if targets else ()
+            alone = separate or bool(target)
             if current is not None and (alone or position in cuts or not self._fits(current, ids)):
                 windows.append(current)
                 current = None
             if current is None:
                 read = sentences[max(beginning, position - self.config.overlap) : position]
                 history = [] if alone else self._last([*before, *read])
-                shown = () if alone or (position == 0 and not history and _begins_with(ids, title)) else title
+                is_title = position == 0 and not history and _begins_with(ids, title)
+                shown = target if alone else () if is_title else title
                 current = self._open(shown, history)
             if self._fits(current, ids):
                 _append(current, ids, position, self.special.sep)
+                if target:
+                    windows.append(current)
+                    current = None
                 continue
             # Longer than a whole window: pieces of equal size, each in a window of its own.
             room = self.config.max_length - len(current.token_ids) - 1

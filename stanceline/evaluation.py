@@ -99,8 +99,9 @@ def evaluate(request: Request, report: Report = lambda stage, done, total: None)
     _check(request)
     folder = None if request.predictions else find_checkpoint(request.model)
     with label_files(request.labels) as files:
-        scheme = _scheme_of_labels(list(files), request) if folder is None else read_manifest(folder).scheme
-        table = _read(list(files), scheme, request)
+        manifest = None if folder is None else read_manifest(folder)
+        scheme = _scheme_of_labels(list(files), request) if manifest is None else manifest.scheme
+        table = _read(list(files), scheme, request, marked=manifest is not None and manifest.model.is_marked)
         hashes = {files[Path(path)]: digest for path, digest in table.hashes.items()}
     check_names(request.thresholds, _scored_fields(request, table), with_behavior=request.behavior is not None)
     if request.predictions:
@@ -163,10 +164,15 @@ def _scheme_of_labels(files: Sequence[Path], request: Request) -> LabelScheme:
     return LabelScheme(tuple(Target(name) for name in names if name != "sentiment"))
 
 
-def _read(files: Sequence[Path], scheme: LabelScheme, request: Request) -> LabelTable:
+def _read(files: Sequence[Path], scheme: LabelScheme, request: Request, *, marked: bool) -> LabelTable:
     fields = [scheme.field(name) for name in request.fields] or None
     table = read_examples(
-        files, fields, targets=stance_fields(scheme.fields), label_maps=request.maps, refuse=request.skip_bad_rows
+        files,
+        fields,
+        targets=stance_fields(scheme.fields),
+        label_maps=request.maps,
+        marked=marked,
+        refuse=request.skip_bad_rows,
     )
     if table.unread_label_columns and not request.fields:
         columns, known = ", ".join(table.unread_label_columns), ", ".join(f.name for f in scheme.fields)
@@ -268,8 +274,9 @@ def _ablated(
     classify, count = predicted.classifier.classify, len(examples)
     found: dict[str, Sequence[Prediction]] = {
         "context_removed": ablations.context_removed(examples, counted(classify, "without context", count, report)),
-        "names_masked": ablations.names_masked(examples, counted(classify, "names masked", count, report)),
     }
+    if not predicted.classifier.manifest.model.is_marked:  # a marked target is a name itself
+        found["names_masked"] = ablations.names_masked(examples, counted(classify, "names masked", count, report))
     if blind := ablations.target_blind(predicted.predictions, predicted.scheme):
         found["target_blind"] = blind
     return {name: by_key(examples, predictions) for name, predictions in found.items()}

@@ -37,6 +37,7 @@ from stanceline.slices import Values, positions_by_value
 
 Json = dict[str, Any]
 ACCURACIES = (0.8, 0.85, 0.9, 0.95, 0.99)  # that coverage is reported at
+_SLICE_METRICS = ("f1_macro", "f1_favor_against", "accuracy")
 _CURVE_POINTS = 200  # of a risk-coverage curve at most
 _SMALLEST_PROBABILITY = 1e-7  # files hold six digits; a 0 has no logarithm
 
@@ -204,14 +205,14 @@ def _slice_figures(part: Joined, positions: Mapping[str, Sequence[int]], resampl
         inside = part.take(chosen)
         labels = part.field.labels
         counts = [confusion_by_group(inside.gold, inside.predicted, labels, inside.articles)]
+        metrics = {name: found for name, found in metrics_for(labels).items() if name in _SLICE_METRICS}
         found.append(
             {
                 "value": value,
                 "sentences": len(inside.gold),
                 "articles": len(set(inside.articles)),
                 "absent_labels": list(absent_labels(inside.gold, inside.predicted, labels)),
-                "f1_macro": figure(f1_macro_of, counts, resampling),
-                "accuracy": figure(accuracy_of, counts, resampling),
+                **{name: figure(statistic, counts, resampling) for name, statistic in metrics.items()},
             }
         )
     return found

@@ -33,6 +33,7 @@ from stanceline.training_data import (
     collate,
     epoch_steps,
     sentences_in,
+    windows_of,
 )
 
 _STATE_SECONDS = 120  # between two states of a running training
@@ -338,10 +339,7 @@ def score_articles(
     engine: Engine, encoder: WindowEncoder, articles: Sequence[TrainingArticle]
 ) -> list[NDArray[np.float64]]:
     """(N, C) uncalibrated logits a field: all sentences in the order of the articles, each read in its article."""
-    windows = [
-        encoder.windows(article.token_ids, article.title_ids, related=article.examples[0].related)
-        for article in articles
-    ]
+    windows = [windows_of(article, encoder) for article in articles]
     results = iter(engine.run([window for group in windows for window in group]))
     pooled = []
     for article, group in zip(articles, windows, strict=True):

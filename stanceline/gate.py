@@ -14,6 +14,7 @@ from stanceline.field_scores import Resampling
 from stanceline.joined import Joined, by_key, join
 from stanceline.metrics import f1_macro
 from stanceline.records import Example
+from stanceline.target_marking import problem_of
 
 GATE_FILE = "gate.json"
 
@@ -131,9 +132,11 @@ def field_verdicts(
 
 def _joined(classifier: StanceClassifier, examples: Sequence[Example], labelled: set[str]) -> Mapping[str, Joined]:
     fields = [field for field in classifier.scheme.fields if field.name in labelled]
-    if not fields:
+    articles = articles_of(examples)
+    # The seeds have no targets: what reads marked ones has no say on them.
+    if not fields or (classifier.manifest.model.is_marked and any(map(problem_of, articles))):
         return {}
-    found = by_key(examples, classifier.classify(articles_of(examples)))
+    found = by_key(examples, classifier.classify(articles))
     return {field.name: join(examples, found, field) for field in fields}
 
 

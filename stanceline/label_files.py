@@ -13,6 +13,7 @@ from stanceline.errors import ConfigError, LabelError
 from stanceline.label_rows import Place, Problem, RowFile, read_rows, write_rows
 from stanceline.labels import SENTIMENT_FIELD, SENTIMENT_LABELS, STANCE_LABELS, Field
 from stanceline.records import SPLITS, Example, is_unrelated
+from stanceline.target_marking import mark
 
 # Our label -> the label or labels of the foreign data that mean it.
 LabelMap = Mapping[str, str | Sequence[str]]
@@ -51,6 +52,7 @@ def read_examples(
     targets: Collection[str] = (),
     label_maps: Mapping[str, LabelMap] | None = None,
     text_required: bool = True,
+    marked: bool = False,
     refuse: bool = False,
 ) -> LabelTable:
     """Examples from JSONL, CSV or Parquet rows, one sentence each.
@@ -64,6 +66,7 @@ def read_examples(
         targets: The known targets; used where `fields` is None.
         label_maps: For foreign data, a map for each field whose labels are not ours.
         text_required: False allows rows of labels only, as a second annotator hands them in.
+        marked: Every row must have a target that can be marked in its text.
         refuse: Leave rows with a problem out, and list them in `problems`, instead of raising.
 
     Raises:
@@ -72,7 +75,7 @@ def read_examples(
         ConfigError: A label map names labels that its field doesn't have.
     """
     table = drop_doubled(
-        parse_files(paths, fields, targets=targets, label_maps=label_maps, text_required=text_required)
+        parse_files(paths, fields, targets=targets, label_maps=label_maps, text_required=text_required, marked=marked)
     )
     if not refuse:
         raise_problems(table.problems)
@@ -92,6 +95,7 @@ def parse_files(
     targets: Collection[str] = (),
     label_maps: Mapping[str, LabelMap] | None = None,
     text_required: bool = True,
+    marked: bool = False,
 ) -> LabelTable:
     """Like `read_examples`, but problems are only listed, and an id may come again.
 
@@ -103,7 +107,7 @@ def parse_files(
         raise LabelError("no labels file was given")
     files = [read_rows(path) for path in paths]
     found = tuple(fields) if fields is not None else _known_fields(files, targets)
-    parser = _RowParser(found, label_maps or {}, text_required)
+    parser = _RowParser(found, label_maps or {}, text_required, marked)
     examples: list[Example] = []
     places: list[Place] = []
     problems: list[Problem] = []
@@ -235,7 +239,9 @@ def foreign_labels(label_map: LabelMap, field: Field) -> dict[str, str]:
 class _RowParser:
     """Rows to examples, for one set of fields."""
 
-    def __init__(self, fields: Sequence[Field], label_maps: Mapping[str, LabelMap], text_required: bool) -> None:
+    def __init__(
+        self, fields: Sequence[Field], label_maps: Mapping[str, LabelMap], text_required: bool, marked: bool
+    ) -> None:
         self.fields = fields
         self.maps = {
             field.name: foreign_labels(label_maps[field.name], field) for field in fields if field.name in label_maps
@@ -244,6 +250,7 @@ class _RowParser:
         if unknown:
             raise ConfigError(f"label map for {sorted(unknown)}: not among the fields {[f.name for f in fields]}")
         self.text_required = text_required
+        self.marked = marked
         self.own = {*_COLUMNS, *(field.name for field in fields)}
 
     def parse(self, row: Mapping[str, Any]) -> tuple[Example, list[str]]:
@@ -264,6 +271,11 @@ class _RowParser:
         weight = _weight(row.get("weight", 1.0))
         if weight is None:
             messages.append(f"weight {row['weight']!r} is not a number from 0")
+        if self.marked:
+            try:
+                mark(texts["text"], row)
+            except ValueError as error:
+                messages.append(str(error))
         labels = self._labels(row, messages)
         example = Example(
             article_id=texts["article_id"],

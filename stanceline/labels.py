@@ -35,7 +35,8 @@ SENTIMENT_LABELS = tuple(str(label) for label in Sentiment)
 # Columns that a row may have beside its labels: a target of such a name could not be told from them.
 _ROW_NAMES = ("article_id", "title", "source", "date", "register", "sentence_index", "text", "sentences")
 _LABEL_NAMES = ("start", "end", "checkpoint", "split", "weight", "annotator", "origin", "voice", "tags", "sentiment")
-RESERVED_NAMES = frozenset(_ROW_NAMES + _LABEL_NAMES)
+_TARGET_NAMES = ("target", "target_start", "target_end")
+RESERVED_NAMES = frozenset(_ROW_NAMES + _LABEL_NAMES + _TARGET_NAMES)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # `FIELD_confidence`, `FIELD_p_LABEL` and `FIELD_uncertain` are prediction columns.
 _PREDICTION_SUFFIX = re.compile(r"_(confidence|uncertain|p_[a-z]+)$")

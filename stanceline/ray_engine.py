@@ -20,7 +20,7 @@ from stanceline._tables import Row
 from stanceline.batch import Request, Summary, label_articles, load_classifier
 from stanceline.batch_parts import encode_row
 from stanceline.errors import InputError, OutputError, UsageError
-from stanceline.readers import articles_of_table
+from stanceline.readers import articles_of_table, required_columns
 from stanceline.records import Article, Rejection
 from stanceline.writers import row_types
 
@@ -67,7 +67,8 @@ def classify_on_ray(request: Request, output: str, *, cluster: Cluster, force: b
         UsageError: The rows are sentences of articles, which on Ray must come as a list in one row.
     """
     manifest = checkpoint.read_manifest(checkpoint.find_checkpoint(request.model))
-    options = request.options
+    options = request.options.for_checkpoint(manifest)
+    request = replace(request, options=options)
     types = row_types(manifest.scheme.fields, options.columns, options.min_confidence is not None)
     paths = _parquet_paths(request.inputs)
     target = _Target.claim(output, force)
@@ -76,7 +77,7 @@ def classify_on_ray(request: Request, output: str, *, cluster: Cluster, force: b
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = not cluster.quiet
     table = ray.data.read_parquet(paths, include_paths=True)
-    _check_schema(table.schema(), options.columns)
+    _check_schema(table.schema(), required_columns(options.columns, marked=options.marked))
     request, resources, actors = _share(request, cluster.actors)
     sink = _Sink(target, types, options.columns)
     table.map_batches(
@@ -134,7 +135,11 @@ def _items(rows: Sequence[dict[str, Any]], request: Request) -> Iterator[Article
 
     options = request.options
     yield from articles_of_table(
-        identified(), any_language=options.any_language, columns=options.columns, reject=rejections.append
+        identified(),
+        any_language=options.any_language,
+        columns=options.columns,
+        marked=options.marked,
+        reject=rejections.append,
     )
     yield from rejections
 

@@ -29,6 +29,7 @@ from stanceline.errors import UsageError
 from stanceline.language import foreign_language_of
 from stanceline.records import Article, Rejection, Sentence
 from stanceline.sentences import split_stream, title_of
+from stanceline.target_marking import OFFSETS, problem_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,6 +51,7 @@ def read_articles(
     stdin: BinaryIO | None = None,
     any_language: bool = False,
     columns: Sequence[str] = (),
+    marked: bool = False,
     reject: Reject,
 ) -> Iterator[Article]:
     """The articles of the inputs, lazily and in a fixed order; what cannot be read is rejected, the rest goes on.
@@ -68,6 +70,7 @@ def read_articles(
         stdin: What `-` stands for; by default standard input.
         any_language: Take articles in other languages than English too.
         columns: Columns of the tables that go into `Article.extra`, or where a row is a sentence `Sentence.extra`.
+        marked: Reject articles whose targets cannot be marked; their offsets, if among `columns`, may be missing.
         reject: Called with each article, row or file that is left out.
 
     Raises:
@@ -80,15 +83,25 @@ def read_articles(
             raise UsageError(f"--columns {name}: the output has that column anyway; leave it out")
     found = Inputs(inputs)
     for file in found.named_tables() if columns else ():
-        _check_columns(file, columns)
-    return _Reader(stdin, any_language, tuple(columns), reject).articles(found)
+        _check_columns(file, required_columns(columns, marked=marked))
+    return _Reader(stdin, any_language, tuple(columns), marked, reject).articles(found)
+
+
+def required_columns(columns: Sequence[str], *, marked: bool) -> tuple[str, ...]:
+    """Those of the wanted columns that a table must have: where targets are marked, it may go without their offsets."""
+    return tuple(name for name in columns if not (marked and name in OFFSETS))
 
 
 def articles_of_table(
-    rows: Iterable[Row], *, any_language: bool = False, columns: Sequence[str] = (), reject: Reject
+    rows: Iterable[Row],
+    *,
+    any_language: bool = False,
+    columns: Sequence[str] = (),
+    marked: bool = False,
+    reject: Reject,
 ) -> Iterator[Article]:
     """The articles of a table that something else has read; as `read_articles` gives those of a file."""
-    reader = _Reader(None, any_language, tuple(columns), reject)
+    reader = _Reader(None, any_language, tuple(columns), marked, reject)
     return reader.accepted(articles_of_rows(rows, "", reader.columns, reject))
 
 
@@ -151,7 +164,13 @@ class _Reader:
     stdin: BinaryIO | None
     any_language: bool
     columns: tuple[str, ...]
+    marked: bool
     reject: Reject
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that a table must have."""
+        return required_columns(self.columns, marked=self.marked)
 
     def articles(self, inputs: Inputs) -> Iterator[Article]:
         """The articles of all inputs that are in English and whose id is new."""
@@ -166,6 +185,8 @@ class _Reader:
                 elif not self.any_language and (language := foreign_language_of(article)) is not None:
                     message = f"is in {language}, and the labels hold for English; leave it out or use --any-language"
                     self.reject(Rejection(article.article_id, place, message))
+                elif self.marked and (problem := problem_of(article)) is not None:
+                    self.reject(Rejection(article.article_id, place, problem))
                 else:
                     yield article
 
@@ -197,7 +218,7 @@ class _Reader:
         if file.kind is None:
             raise UnreadableError(file.problem or _why_not_read(file.path))
         if file.kind in ("jsonl", "csv", "parquet"):
-            with closing(table_rows(file.path, self.columns, reject)) as rows:
+            with closing(table_rows(file.path, self.required, reject)) as rows:
                 yield from articles_of_rows(rows, file.file_id, self.columns, reject)
             return
         # What can be read only once, a pipe for example, is held whatever its size; so is a page.
@@ -222,7 +243,7 @@ class _Reader:
             first_line = next(iter(head.decode(encoding_of(head), "replace").splitlines()), "")
             rows_of = jsonl_rows if _JSON_ROW.match(first_line) else csv_rows if _is_csv_header(first_line) else None
             if rows_of:
-                with closing(rows_of(stream, _STDIN, self.columns, reject)) as rows:
+                with closing(rows_of(stream, _STDIN, self.required, reject)) as rows:
                     yield from articles_of_rows(rows, _STDIN, self.columns, reject)
                 return
             data = stream.read()

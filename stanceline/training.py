@@ -36,8 +36,9 @@ from stanceline.ranks import Ranks
 from stanceline.records import Example
 from stanceline.run_state import BEST, STATE, require_room
 from stanceline.runtime import Engine, OnnxEngine, TorchEngine, find_device, load_model
+from stanceline.target_marking import columns_of
 from stanceline.training_checks import check_trainable
-from stanceline.training_data import IGNORED, TrainingArticle, prepare
+from stanceline.training_data import IGNORED, TrainingArticle, prepare, windows_of
 from stanceline.training_labels import Replay
 
 _VERSIONED = ("torch", "transformers", "tokenizers", "onnxruntime", "numpy")
@@ -137,7 +138,8 @@ def training_device(device: str) -> torch.device:
 def _fingerprint(labels: Iterable[Example], recipe: Recipe, base: str) -> dict[str, Any]:
     digest = hashlib.sha256()
     for example in labels:
-        digest.update(repr((example.key, example.text, sorted(example.labels.items()), example.weight)).encode())
+        told = (example.key, example.text, sorted(example.labels.items()), example.weight, columns_of(example.extra))
+        digest.update(repr(told).encode())
     return {"recipe": to_dict(recipe), "labels": digest.hexdigest(), "base": base, "stanceline": __version__}
 
 
@@ -242,8 +244,7 @@ def _sample_windows(parts: Base, articles: Sequence[TrainingArticle]) -> list[Ba
     for article in articles:
         if len(windows) >= _SAMPLE:
             break
-        related = article.examples[0].related
-        windows += parts.encoder.windows(article.token_ids, article.title_ids, related=related)
+        windows += windows_of(article, parts.encoder)
     return [parts.encoder.collate([window]) for window in windows[:_SAMPLE]]
 
 

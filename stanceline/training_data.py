@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from stanceline.config import Recipe
 from stanceline.encoding import Batch, Window, WindowEncoder, random_cuts, token_batches
+from stanceline.errors import LabelError
 from stanceline.labels import LabelScheme
 from stanceline.name_swaps import swap_names
 from stanceline.records import Example
+from stanceline.target_marking import Marked, mark
 
 IGNORED = -100  # gold index of a field that is not labelled, as torch's cross_entropy has it
 
@@ -25,6 +27,7 @@ class TrainingArticle:
     title_ids: list[int]
     gold: NDArray[np.int64]  # (N, F) label indices, IGNORED where not labelled
     weights: NDArray[np.float32]  # (N,)
+    target_ids: list[list[int]]  # of the targets that stand before their sentences; empty ones where none does
     soft: NDArray[np.float32] | None = None  # (N, sum of C) probabilities of a teacher, the fields side by side
 
 
@@ -49,6 +52,9 @@ def prepare(groups: Sequence[Sequence[Example]], encoder: WindowEncoder, scheme:
         groups: The examples of each article, in the order of its sentences.
         encoder: Tokenizer and window shape.
         scheme: The fields; a label of another field is ignored.
+
+    Raises:
+        LabelError: The model reads marked targets, and a row's cannot be marked.
     """
     articles = []
     for group in groups:
@@ -57,16 +63,35 @@ def prepare(groups: Sequence[Sequence[Example]], encoder: WindowEncoder, scheme:
             for column, field in enumerate(scheme.fields):
                 if (label := example.labels.get(field.name)) is not None:
                     gold[row, column] = field.labels.index(label)
+        read = [_read(example, encoder) for example in group]
         articles.append(
             TrainingArticle(
                 examples=tuple(group),
-                token_ids=encoder.tokenize([example.text for example in group]),
+                token_ids=encoder.tokenize([marked.text for marked in read]),
                 title_ids=encoder.title_ids(group[0].title) if group[0].related else [],
                 gold=gold,
                 weights=np.array([example.weight for example in group], dtype=np.float32),
+                target_ids=encoder.target_ids([marked.target for marked in read]),
             )
         )
     return articles
+
+
+def _read(example: Example, encoder: WindowEncoder) -> Marked:
+    """A sentence as the model reads it."""
+    if not encoder.config.is_marked:
+        return Marked(example.text)
+    try:
+        return mark(example.text, example.extra)
+    except ValueError as error:
+        place = f"sentence {example.sentence_index} of article {example.article_id!r}"
+        raise LabelError(f"{place}: {error}") from error
+
+
+def windows_of(article: TrainingArticle, encoder: WindowEncoder) -> list[Window]:
+    """The windows of a whole article, as it is classified."""
+    related = article.examples[0].related
+    return encoder.windows(article.token_ids, article.title_ids, targets=article.target_ids, related=related)
 
 
 def epoch_steps(
@@ -80,11 +105,12 @@ def epoch_steps(
     units: list[Unit] = []
     for position, article in enumerate(articles):
         cuts, untitled = random_cuts(len(article.token_ids), recipe.augment, rng)
-        token_ids, title_ids = article.token_ids, article.title_ids
+        token_ids, title_ids, target_ids = article.token_ids, article.title_ids, article.target_ids
         if recipe.augment.swap_names_probability and rng.random() < recipe.augment.swap_names_probability:
-            token_ids, title_ids = _swapped(article, encoder, rng)
+            token_ids, title_ids, target_ids = _swapped(article, encoder, rng)
+        related = article.examples[0].related
         windows = encoder.windows(
-            token_ids, () if untitled else title_ids, related=article.examples[0].related, cuts=cuts
+            token_ids, () if untitled else title_ids, targets=target_ids, related=related, cuts=cuts
         )
         units += [(position, window) for window in windows]
     # Noise on the lengths, so that windows of one length do not meet in every epoch.
@@ -102,11 +128,15 @@ def epoch_steps(
     return steps
 
 
-def _swapped(article: TrainingArticle, encoder: WindowEncoder, rng: random.Random) -> tuple[list[list[int]], list[int]]:
-    """Token ids of the sentences and of the title, with the names of the article exchanged."""
+def _swapped(
+    article: TrainingArticle, encoder: WindowEncoder, rng: random.Random
+) -> tuple[list[list[int]], list[int], list[list[int]]]:
+    """Token ids of the sentences, the title and the targets, with the names of the article exchanged."""
     first = article.examples[0]
-    title, *texts = swap_names([first.title, *(example.text for example in article.examples)], rng)
-    return encoder.tokenize(texts), encoder.title_ids(title) if first.related else []
+    read = [_read(example, encoder) for example in article.examples]
+    title, *texts = swap_names([first.title, *(m.text for m in read), *(m.target for m in read)], rng)
+    sentences, targets = texts[: len(read)], texts[len(read) :]
+    return encoder.tokenize(sentences), encoder.title_ids(title) if first.related else [], encoder.target_ids(targets)
 
 
 def sentences_in(step: Sequence[Sequence[Unit]]) -> int:

@@ -57,6 +57,7 @@ def read_parts(
     dev: Sequence[Source] = (),
     test: Sequence[Source] = (),
     dev_fraction: float,
+    marked: bool = False,
 ) -> LabelParts:
     """Reads labels and divides them.
 
@@ -69,15 +70,16 @@ def read_parts(
             articles whose rows give no split.
         test: Labels to compare the old and the new checkpoint on.
         dev_fraction: That share.
+        marked: Every row must have a target that can be marked in its text.
 
     Raises:
         LabelError: A file or a row has a problem, or an article is in two parts.
     """
-    examples = _read(labels, targets)
-    given_test = _read(test, targets) if test else tuple(e for e in examples if e.split == "test")
+    examples = _read(labels, targets, marked)
+    given_test = _read(test, targets, marked) if test else tuple(e for e in examples if e.split == "test")
     rest = [e for e in examples if e.split != "test"]
     if dev:
-        parts = LabelParts(tuple(e for e in rest if e.split != "dev"), _read(dev, targets), given_test)
+        parts = LabelParts(tuple(e for e in rest if e.split != "dev"), _read(dev, targets, marked), given_test)
     else:
         train, chosen_by = divided(rest, 100 * dev_fraction)
         parts = LabelParts(train, chosen_by, given_test)
@@ -98,9 +100,9 @@ def divided(examples: Sequence[Example], dev_percent: float) -> tuple[tuple[Exam
     return parts["train"], parts["dev"]
 
 
-def _read(sources: Sequence[Source], targets: Collection[str]) -> tuple[Example, ...]:
+def _read(sources: Sequence[Source], targets: Collection[str], marked: bool) -> tuple[Example, ...]:
     with label_files([str(source) for source in sources]) as files:
-        table = read_examples(list(files), targets=targets)
+        table = read_examples(list(files), targets=targets, marked=marked)
     if table.unread_label_columns:
         unread = ", ".join(table.unread_label_columns)
         where = ", ".join(map(str, sources))

@@ -65,4 +65,6 @@ def _read(new: Path, labels: tuple[Path, ...]) -> "tuple[Example, ...]":
     from stanceline.checkpoint import read_manifest
     from stanceline.label_files import read_examples
 
-    return read_examples(labels, targets=[target.name for target in read_manifest(new).scheme.targets]).examples
+    manifest = read_manifest(new)
+    targets = [target.name for target in manifest.scheme.targets]
+    return read_examples(labels, targets=targets, marked=manifest.model.is_marked).examples

@@ -128,16 +128,28 @@ def _prepare(
     old = checkpoint.find_base(base)
     manifest = checkpoint.read_manifest(old) if old else None
     overrides = {_RECIPE_KEYS.get(name, name): value for name, value in flags.items()}
-    settings = read_recipe(recipe, overrides, defaults=RETRAINING_DEFAULTS if manifest else None)
+    defaults: dict[str, Any] = dict(RETRAINING_DEFAULTS) if manifest else {}
+    if manifest and manifest.model.is_marked:
+        defaults |= {"replay": 0.0, "model.target_input": "marked"}
+    settings = read_recipe(recipe, overrides, defaults=defaults)
     if manifest is None and (settings.replay or settings.loss.distillation):
         raise ConfigError("replay and distillation need a checkpoint to start from; a plain encoder has no labels yet")
+    if manifest and manifest.model.is_marked and settings.replay:
+        raise ConfigError(f"{manifest.reference} reads marked targets, which the seeds don't have; leave replay at 0")
     known: tuple[Target, ...] = read_targets(checkpoint.shipped_folder("seeds") / "targets.toml")
     if manifest:
         known = manifest.scheme.targets
     added = read_targets(targets) if targets else ()
     names = {target.name for target in known}
     known = LabelScheme(known).with_targets(added).targets
-    parts = read_parts(labels, [t.name for t in known], dev=dev, test=test, dev_fraction=settings.dev_fraction)
+    parts = read_parts(
+        labels,
+        [t.name for t in known],
+        dev=dev,
+        test=test,
+        dev_fraction=settings.dev_fraction,
+        marked=settings.model.is_marked,
+    )
     # A target that is new must be labelled: it has nothing else to be learned from.
     used = {name for example in parts.train for name in example.labels} | {t.name for t in added if t.name not in names}
     scheme = LabelScheme(tuple(t for t in known if t.name in used), sentiment="sentiment" in used)
