@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes models/default again: train/make_default.sh DATA_FOLDER OUTPUT
 #
-# Three stages: three epochs from the base encoder, one more with the second batch of further labels, and two more with
-# the third batch and the written articles.
+# Five stages, each from the end of the one before: three epochs from the base encoder, one with the second batch of
+# further labels, two with the third and the written articles, two with the fourth and fifth and without the doubtful
+# labels of train, and one with the sixth.
 set -euo pipefail
 data=$1 output=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,14 +13,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 seeds=$here/../seeds/labels.jsonl
 
-stage() { # BATCHES BASE ARGUMENTS...: one training, with these batches of further labels
-  local batches=$1 from=$2
-  shift 2
-  "$bin/python" "$here/prepare.py" --data "$data" --batches "$batches" -o "$work/further.jsonl"
-  "$bin/stanceline" train "$data/train.jsonl" "$seeds" "$work/further.jsonl" --dev "$data/dev.jsonl" --base "$from" "$@"
+stage() { # BATCHES TRAIN BASE ARGUMENTS...: one training, with these batches of further labels
+  local batches=$1 train=$2 from=$3
+  shift 3
+  "$bin/python" "$here/prepare.py" --data "$data" --batches "$batches" -o "$work/further.jsonl" --train "$work/train.jsonl"
+  "$bin/stanceline" train "$train" "$seeds" "$work/further.jsonl" --dev "$data/dev.jsonl" --base "$from" "$@"
 }
 
-stage 1 "$base" --recipe "$here/default.toml" -o "$work/default"
-stage 1,2 "$work/default" --recipe "$here/default-2.toml" -o "$work/second/default"
-stage 1,2,3 "$work/second/default" "$here/written.jsonl" --recipe "$here/default-3.toml" \
+all=$data/train.jsonl undoubted=$work/train.jsonl written=$here/written.jsonl
+stage 1 "$all" "$base" --recipe "$here/default.toml" -o "$work/1/default"
+stage 1,2 "$all" "$work/1/default" --recipe "$here/default-2.toml" -o "$work/2/default"
+stage 1,2,3 "$all" "$work/2/default" "$written" --recipe "$here/default-3.toml" -o "$work/3/default"
+stage 1,2,3,4,5 "$undoubted" "$work/3/default" "$written" --recipe "$here/default-4.toml" -o "$work/4/default"
+stage 1,2,3,4,5,6 "$undoubted" "$work/4/default" "$written" --recipe "$here/default-5.toml" \
   --notes "$here/default.md" -o "$output"
