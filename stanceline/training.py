@@ -118,7 +118,7 @@ def train(
     calibration_articles = dev_articles + prepare(group_articles(replay.dev), parts.encoder, parts.scheme)
     counts = len(train_examples), len(dev_examples)
     with _written_whole(partial, output):
-        trained = _write(parts, dev_articles, calibration_articles, partial, output, recipe, notes, counts)
+        trained = write_checkpoint(parts, dev_articles, calibration_articles, partial, output, recipe, notes, counts)
     for name in (STATE, BEST):
         (run / name).unlink(missing_ok=True)
     return trained
@@ -181,7 +181,7 @@ def _written_whole(partial: Path, output: Path) -> Iterator[None]:
         raise OutputError(f"{output}: cannot be written: {reason}; mend that, then go on with --resume") from error
 
 
-def _write(
+def write_checkpoint(
     parts: Base,
     dev: Sequence[TrainingArticle],
     calibration_articles: Sequence[TrainingArticle],
@@ -191,6 +191,18 @@ def _write(
     notes: str,
     counts: tuple[int, int],
 ) -> Trained:
+    """Calibrates a finished network, exports the copy for the CPU, and writes all of it with its card.
+
+    Args:
+        parts: The network.
+        dev: What its scores are of.
+        calibration_articles: What the temperatures are fitted on.
+        partial: The folder to write into, until it is whole.
+        output: The new folder.
+        recipe: How it was trained.
+        notes: Prose for the card.
+        counts: Labelled sentences that it was trained on, and of dev.
+    """
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     _save_weights(parts, partial)

@@ -3,7 +3,7 @@
 #
 # Five stages, each from the end of the one before: three epochs from the base encoder, one with the second batch of
 # further labels, two with the third and the written articles, two with the fourth and fifth and without the doubtful
-# labels of train, and one with the sixth.
+# labels of train, and one with the sixth. What ships is the mean of the weights of the last three.
 set -euo pipefail
 data=$1 output=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,4 +26,7 @@ stage 1,2 "$all" "$work/1/default" --recipe "$here/default-2.toml" -o "$work/2/d
 stage 1,2,3 "$all" "$work/2/default" "$written" --recipe "$here/default-3.toml" -o "$work/3/default"
 stage 1,2,3,4,5 "$undoubted" "$work/3/default" "$written" --recipe "$here/default-4.toml" -o "$work/4/default"
 stage 1,2,3,4,5,6 "$undoubted" "$work/4/default" "$written" --recipe "$here/default-5.toml" \
-  --notes "$here/default.md" -o "$output"
+  -o "$work/5/default"
+trained_on=$(cat "$undoubted" "$work/further.jsonl" "$written" <(grep '"split": "train"' "$seeds") | wc -l)
+"$bin/python" "$here/average.py" "$work"/{3,4,5}/default --dev "$data/dev.jsonl" --trained-on "$trained_on" \
+  --recipe "$here/default-5.toml" --notes "$here/default.md" -o "$output"
