@@ -108,7 +108,7 @@ class Recipe:
 RETRAINING_DEFAULTS: Mapping[str, Any] = {
     "epochs": 3.0,
     "patience": 2,
-    "optimizer.learning_rate": 5e-5,
+    "optimizer.learning_rate": 2e-5,
     "loss.distillation": 0.5,
     "replay": 1.0,
 }
