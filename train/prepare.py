@@ -86,11 +86,12 @@ def passages(data: Path, wanted: set[str]) -> dict[str, Passage]:
     for key in wanted:
         by_kind.setdefault(key.split(":", 1)[0], set()).add(key.split(":", 1)[1].rsplit(":", 1)[0])
     for row in read(data / "corpus" / "domain.jsonl.gz"):
-        if row["article_id"] in by_kind.get("corpus", ()):
+        document = short_hash(row["article_id"])  # some ids spell out the title
+        if document in by_kind.get("corpus", ()):
             sentences = corpus_sentences(row["text"])
             for start in range(0, len(sentences), CORPUS_PASSAGE):
                 part = sentences[start : start + CORPUS_PASSAGE]
-                key = f"corpus:{row['article_id']}:{start}"
+                key = f"corpus:{document}:{start}"
                 # A few documents of the corpus share an id.
                 texts = by_hash(part) | (found[key][3] if key in found else {})
                 found[key] = (row["title"], row["source"], row["date"], texts)
@@ -131,7 +132,11 @@ def corpus_sentences(text: str) -> list[str]:
 
 
 def by_hash(texts: list[str]) -> dict[str, str]:
-    return {hashlib.sha256(text.encode()).hexdigest()[:12]: text for text in texts}
+    return {short_hash(text): text for text in texts}
+
+
+def short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def read(path: Path) -> Iterator[dict]:
