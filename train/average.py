@@ -7,12 +7,13 @@ recipe that it keeps is that of the last checkpoint.
 """
 
 import argparse
+import json
 from dataclasses import replace
 from pathlib import Path
 
 from stanceline import checkpoint
 from stanceline.bases import load_base
-from stanceline.config import ModelConfig, read_recipe
+from stanceline.config import ModelConfig, Recipe, from_mapping
 from stanceline.label_files import group_articles, read_examples
 from stanceline.runtime import load_model
 from stanceline.training import write_checkpoint
@@ -24,7 +25,6 @@ def main() -> None:
     parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("--dev", type=Path, required=True, help="labels to calibrate on")
     parser.add_argument("--trained-on", type=int, required=True, help="labelled sentences, for the card")
-    parser.add_argument("--recipe", type=Path, required=True, help="of the last checkpoint")
     parser.add_argument("--notes", type=Path, required=True, help="prose for the card")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
@@ -36,6 +36,8 @@ def main() -> None:
     }
     parts = load_base(given.checkpoints[0], manifests[0].scheme, ModelConfig())
     parts.model.load_state_dict(mean)
+    recipe_file = given.checkpoints[-1] / checkpoint.RECIPE
+    recipe = from_mapping(Recipe, json.loads(recipe_file.read_text(encoding="utf-8")), str(recipe_file))
     described = "the mean of the weights of " + ", ".join(manifest.reference for manifest in manifests)
     examples = read_examples([given.dev], targets=[target.name for target in parts.scheme.targets]).examples
     dev = prepare(group_articles(examples), parts.encoder, parts.scheme)
@@ -45,7 +47,7 @@ def main() -> None:
         dev,
         checkpoint.staging_folder(given.output),
         given.output,
-        read_recipe(given.recipe),
+        recipe,
         given.notes.read_text(encoding="utf-8"),
         (given.trained_on, len(examples)),
     )

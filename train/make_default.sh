@@ -29,4 +29,4 @@ stage 1,2,3,4,5,6 "$undoubted" "$work/4/default" "$written" --recipe "$here/defa
   -o "$work/5/default"
 trained_on=$(cat "$undoubted" "$work/further.jsonl" "$written" <(grep '"split": "train"' "$seeds") | wc -l)
 "$bin/python" "$here/average.py" "$work"/{3,4,5}/default --dev "$data/dev.jsonl" --trained-on "$trained_on" \
-  --recipe "$here/default-5.toml" --notes "$here/default.md" -o "$output"
+  --notes "$here/default.md" -o "$output"

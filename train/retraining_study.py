@@ -25,6 +25,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean, stdev
 
+from studies import add_row, rows_of, train_once
+
 ROOT = Path(__file__).resolve().parent.parent
 REGISTERS = ("un_state", "news_us", "russia_gov")  # what stands before the colon of `register`; each over 1,500 labels
 SIZES = (200, 500, 1000)
@@ -60,26 +62,19 @@ def study(
                     labels = drawn(pool, size, seed)
                     row = retrained(start, labels, held_out, others, way, seed)
                     row = {"register": register, "size": size, "seed": seed, "way": way, **row}
-                    with out.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(row) + "\n")
-                    print(json.dumps(row), flush=True)
+                    add_row(out, row)
 
 
 def without(register: str, train, dev, scheme, base: str, out: Path, epochs: float | None) -> Path:
     """A checkpoint of everything but one register, kept beside `out`."""
     from stanceline.config import read_recipe
-    from stanceline.training import train as fine_tune
     from stanceline.training_labels import seed_parts
 
     folder = out.with_name(f"without-{register}")
-    if not folder.exists():
-        rest = [e for e in train if register_of(e) != register]
-        seeds = seed_parts(scheme)["train"]
-        chosen_by = [e for e in dev if register_of(e) != register]
-        recipe = read_recipe(ROOT / "train" / "default.toml", {"epochs": epochs})
-        run = folder.with_name(folder.name + ".run")
-        resume = (run / "state.safetensors").exists()
-        fine_tune([*rest, *seeds], chosen_by, scheme, base=base, output=folder, recipe=recipe, resume=resume)
+    rest = [e for e in train if register_of(e) != register]
+    chosen_by = [e for e in dev if register_of(e) != register]
+    recipe = read_recipe(ROOT / "train" / "default.toml", {"epochs": epochs})
+    train_once([*rest, *seed_parts(scheme)["train"]], chosen_by, scheme, base=base, output=folder, recipe=recipe)
     return folder
 
 
@@ -165,10 +160,6 @@ def table(out: Path, cost_file: Path | None) -> Iterator[str]:
         took = json.loads(cost_file.read_text(encoding="utf-8"))
         size = f"{took['seconds']} s and {took['memory_gb']} GB on {took['cores']} cores"
         yield f"\n1,000 labels: {size}, comparison included."
-
-
-def rows_of(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def main() -> None:

@@ -12,11 +12,12 @@ goes on where it was.
 """
 
 import argparse
-import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean
+
+from studies import add_row, rows_of, train_once
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDS = 3
@@ -47,9 +48,7 @@ def study(data: Path, further: Path, share: float, base: str, recipe_file: Path,
         scored = dict(zip(PARTS, (fold.test, kept_out, dev), strict=True))
         scores = trained(learned, scored, scheme, base, recipe_file, out.with_name(f"{out.stem}-fold-{number}"))
         row = {"fold": number, "sources": list(fold.held_out), "trained_on": len(learned), "scores": scores}
-        with out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), flush=True)
+        add_row(out, row)
 
 
 def drawn(examples: Sequence, share: float) -> list:
@@ -76,13 +75,8 @@ def trained(learned, scored, scheme, base: str, recipe_file: Path, folder: Path)
     from stanceline.config import read_recipe
     from stanceline.joined import by_key, join
     from stanceline.metrics import f1_macro
-    from stanceline.training import train
 
-    if not folder.exists():
-        run = folder.with_name(folder.name + ".run")
-        resume = (run / "state.safetensors").exists()
-        recipe = read_recipe(recipe_file, {})
-        train(learned, scored["dev"], scheme, base=base, output=folder, recipe=recipe, resume=resume)
+    train_once(learned, scored["dev"], scheme, base=base, output=folder, recipe=read_recipe(recipe_file))
     classifier = StanceClassifier.from_pretrained(folder)
     scores = {}
     for part, examples in scored.items():
@@ -104,10 +98,6 @@ def table(out: Path) -> Iterator[str]:
         sentences = sum(row["scores"][part]["sentences"] for row in rows)
         yield f"| {part} | {sentences:,} | {' | '.join(f'{x:.3f}' for x in (*scores, mean(scores)))} |"
     yield f"\nMeans over {len(rows)} folds; dev is scored once a fold."
-
-
-def rows_of(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def main() -> None:
